@@ -1,0 +1,52 @@
+/*
+ * A job: what the pool runs. Opaque but for its ordering class and its key.
+ *
+ * Threads    filled in by the submitter (the I/O thread) and handed over whole. run() and done()
+ *            are called on one worker, in this order, each exactly once.
+ * Ownership  the submitter embeds the struct; the pool's last touch is the call of done(),
+ *            which may free it.
+ */
+#pragma once
+
+#include "base/defs.h"
+
+#include <sys/queue.h>
+
+enum job_class {
+    JOB_SHARED,  /* at once, beside anything but a barrier */
+    JOB_OPEN,    /* as shared, but in order among the opens of its stream */
+    JOB_FILE,    /* as shared, but in order among jobs with the same key, of all streams */
+    JOB_BARRIER, /* after all earlier jobs of its stream, before all later ones */
+    JOB_URGENT,  /* on the reserved worker; waits for freeze operations only */
+};
+
+struct job_key {
+    uint64_t dev, ino;
+};
+
+struct job {
+    enum job_class class;
+    bool freeze_op; /* a freeze or thaw: urgent jobs wait for it */
+    void (*run)(struct job *job);
+    void (*done)(struct job *job);
+    /* JOB_FILE: 0 and the key, or -ENOENT when it is not known yet: then the job is ordered as a
+     * barrier, since an earlier job may be about to make it known. Called with the scheduler's
+     * lock held, on any thread: it must only look up. */
+    int (*key)(struct job *job, struct job_key *ret_key);
+    /* Its turn has come: what it will see of the guest's state is settled now. Under the lock. */
+    void (*admitted)(struct job *job);
+
+    /* the scheduler's */
+    struct stream *stream;
+    TAILQ_ENTRY(job) link;  /* held, urgent or overflow list */
+    struct job *next;       /* behind it in its chain */
+    LIST_ENTRY(job) bucket; /* the last job of a file chain stands in the hash table */
+    struct job_key chain;
+    uint64_t seq;   /* in its stream */
+    unsigned waits; /* unfinished earlier jobs of its stream it needs: freeze operations for
+                     * an urgent job, urgent jobs for any other */
+    bool barrier;   /* runs as a barrier */
+    bool chained;   /* is in a file chain */
+};
+
+TAILQ_HEAD(job_list, job);

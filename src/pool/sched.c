@@ -1,0 +1,432 @@
+/*
+ * pool/sched.c - what must wait for what.
+ *
+ * All fields of the scheduler and of its streams are read and written with `lock` held, except
+ * config and workers, which do not change. Jobs are touched with the lock held, until they are
+ * pushed to a worker; finish() takes the lock again before it looks at what follows them.
+ *
+ * A stream's jobs pass three stages: held (in order of arrival, behind a barrier or an urgent
+ * job), admitted (waiting in a chain, or ready, or running), finished. Only the first held job
+ * is ever looked at, so nothing overtakes a barrier. Nothing admitted waits for anything that is
+ * held, so the oldest admitted job of every chain can always run: there is no deadlock.
+ */
+#include "pool/sched.h"
+
+#include "pool/workers.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <time.h>
+
+#define CHAIN_BUCKETS 256
+
+LIST_HEAD(chain_bucket, job);
+
+struct stream {
+    struct sched *sched;
+    struct job_list held;
+    struct job *last_open; /* the last of the open chain, NULL: none unfinished */
+    struct job *barrier;   /* the barrier that runs */
+    unsigned admitted;     /* unfinished, neither barrier nor urgent */
+    unsigned urgent;       /* unfinished urgent jobs */
+    unsigned freeze_ops;   /* unfinished freeze operations, held ones too */
+    unsigned unfinished;   /* all of them */
+    uint64_t last_seq;
+    bool closed;
+};
+
+struct sched {
+    pthread_mutex_t lock;
+    struct sched_config config;
+    struct workers *workers;
+    unsigned jobs;
+    unsigned freeze_running; /* freeze operations that were started, of all streams */
+    struct job_list urgent_held;
+    struct job_list urgent_ready;
+    sem_t urgent_work;
+    pthread_t urgent_thread;
+    bool stopping;
+    struct chain_bucket chains[CHAIN_BUCKETS];
+};
+
+/* Makes a job ready. `direct` not NULL: the caller is a worker that may go on with one job. */
+static void start_locked(struct sched *sched, struct job *job, struct job **direct)
+{
+    if (job->freeze_op)
+        sched->freeze_running++;
+    if (job->class == JOB_URGENT) {
+        TAILQ_INSERT_TAIL(&sched->urgent_ready, job, link);
+        sem_post(&sched->urgent_work);
+    } else if (direct && !*direct && workers_idle_ring(sched->workers)) {
+        *direct = job;
+    } else {
+        workers_push(sched->workers, job);
+    }
+}
+
+/* File chains: the last job of each is in the hash table, each knows the one behind it. */
+
+static struct chain_bucket *chain_bucket(struct sched *sched, const struct job_key *key)
+{
+    uint64_t hash = (key->ino ^ key->dev << 32) * 0x9E3779B97F4A7C15u;
+
+    return &sched->chains[hash >> 56];
+}
+
+static struct job *chain_last(struct sched *sched, const struct job_key *key)
+{
+    struct job *job;
+
+    LIST_FOREACH(job, chain_bucket(sched, key), bucket)
+    if (job->chain.dev == key->dev && job->chain.ino == key->ino)
+        return job;
+    return NULL;
+}
+
+/* True if the job is the first of its chain and so may run. */
+static bool chain_join_locked(struct sched *sched, struct job *job)
+{
+    struct job *last = chain_last(sched, &job->chain);
+
+    job->chained = true;
+    if (last) {
+        LIST_REMOVE(last, bucket);
+        last->next = job;
+    }
+    LIST_INSERT_HEAD(chain_bucket(sched, &job->chain), job, bucket);
+    return !last;
+}
+
+static bool open_join_locked(struct stream *stream, struct job *job)
+{
+    struct job *last = stream->last_open;
+
+    stream->last_open = job;
+    if (last)
+        last->next = job;
+    return !last;
+}
+
+/* Takes a finished job out of its chain; what stood behind it may run. */
+static void chain_leave_locked(struct stream *stream, struct job *job, struct job **direct)
+{
+    if (job->next)
+        start_locked(stream->sched, job->next, direct);
+    else if (job->chained)
+        LIST_REMOVE(job, bucket);
+    else if (stream->last_open == job)
+        stream->last_open = NULL;
+}
+
+/* Admission */
+
+/* Decides how the job is ordered, now that everything it comes behind is done. */
+static bool needs_barrier_locked(struct job *job)
+{
+    return job->class == JOB_BARRIER || (job->class == JOB_FILE && job->key(job, &job->chain) < 0);
+}
+
+static bool may_admit_locked(const struct stream *stream, struct job *job)
+{
+    if (stream->barrier || job->waits > 0)
+        return false;
+    job->barrier = needs_barrier_locked(job);
+    return !job->barrier || stream->admitted == 0;
+}
+
+static void admit_locked(struct stream *stream, struct job *job, struct job **direct)
+{
+    bool first = true;
+
+    if (job->admitted)
+        job->admitted(job);
+    if (job->barrier)
+        stream->barrier = job;
+    else
+        stream->admitted++;
+    if (!job->barrier && job->class == JOB_FILE)
+        first = chain_join_locked(stream->sched, job);
+    else if (job->class == JOB_OPEN)
+        first = open_join_locked(stream, job);
+    if (first)
+        start_locked(stream->sched, job, direct);
+}
+
+static void admit_held_locked(struct stream *stream, struct job **direct)
+{
+    struct job *job;
+
+    while ((job = TAILQ_FIRST(&stream->held)) && may_admit_locked(stream, job)) {
+        TAILQ_REMOVE(&stream->held, job, link);
+        admit_locked(stream, job, direct);
+    }
+}
+
+/* The urgent lane */
+
+static bool urgent_may_run_locked(const struct sched *sched, const struct job *job)
+{
+    return job->waits == 0 && (job->freeze_op || sched->freeze_running == 0);
+}
+
+static void submit_urgent_locked(struct stream *stream, struct job *job)
+{
+    struct sched *sched = stream->sched;
+
+    job->waits = stream->freeze_ops;
+    stream->urgent++;
+    if (urgent_may_run_locked(sched, job))
+        start_locked(sched, job, NULL);
+    else
+        TAILQ_INSERT_TAIL(&sched->urgent_held, job, link);
+}
+
+/* A freeze operation has ended: urgent jobs that waited for it may go on. */
+static void freeze_ended_locked(struct stream *stream, const struct job *ended)
+{
+    struct sched *sched = stream->sched;
+    struct job *job, *following;
+
+    sched->freeze_running--;
+    stream->freeze_ops--;
+    for (job = TAILQ_FIRST(&sched->urgent_held); job; job = following) {
+        following = TAILQ_NEXT(job, link);
+        if (job->stream == stream && job->seq > ended->seq)
+            job->waits--;
+        if (urgent_may_run_locked(sched, job)) {
+            TAILQ_REMOVE(&sched->urgent_held, job, link);
+            start_locked(sched, job, NULL);
+        }
+    }
+}
+
+static void urgent_ended_locked(struct stream *stream, const struct job *ended)
+{
+    struct job *job;
+
+    stream->urgent--;
+    TAILQ_FOREACH(job, &stream->held, link)
+    if (job->seq > ended->seq)
+        job->waits--;
+}
+
+/* The life of a job */
+
+int sched_submit(struct stream *stream, struct job *job)
+{
+    struct sched *sched = stream->sched;
+    int r = 0;
+
+    PTOK(pthread_mutex_lock(&sched->lock));
+    if (sched->jobs == sched->config.max_jobs) {
+        r = -EAGAIN;
+        goto out;
+    }
+    sched->jobs++;
+    stream->unfinished++;
+    job->stream = stream;
+    job->seq = ++stream->last_seq;
+    job->next = NULL;
+    job->chained = job->barrier = false;
+    if (job->class == JOB_URGENT) {
+        submit_urgent_locked(stream, job);
+    } else {
+        job->waits = stream->urgent;
+        TAILQ_INSERT_TAIL(&stream->held, job, link);
+        admit_held_locked(stream, NULL);
+    }
+    if (job->freeze_op)
+        stream->freeze_ops++;
+out:
+    PTOK(pthread_mutex_unlock(&sched->lock));
+    return r;
+}
+
+static void stream_free_if_done_locked(struct stream *stream)
+{
+    if (stream->closed && stream->unfinished == 0)
+        free(stream);
+}
+
+static void finish_locked(struct sched *sched, struct job *job, struct job **direct)
+{
+    struct stream *stream = job->stream;
+
+    sched->jobs--;
+    stream->unfinished--;
+    if (job->barrier)
+        stream->barrier = NULL;
+    else if (job->class == JOB_URGENT)
+        urgent_ended_locked(stream, job);
+    else
+        stream->admitted--;
+    if (!job->barrier && job->class != JOB_URGENT)
+        chain_leave_locked(stream, job, direct);
+    /* Held jobs first: what they see of the frozen state is settled before a thaw behind them. */
+    admit_held_locked(stream, direct);
+    if (job->freeze_op)
+        freeze_ended_locked(stream, job);
+    stream_free_if_done_locked(stream);
+}
+
+static struct job *finish(void *arg, struct job *job)
+{
+    struct sched *sched = arg;
+    struct job *direct = NULL;
+
+    PTOK(pthread_mutex_lock(&sched->lock));
+    finish_locked(sched, job, &direct);
+    PTOK(pthread_mutex_unlock(&sched->lock));
+    return direct;
+}
+
+static void backlog(void *arg)
+{
+    struct sched *sched = arg;
+
+    sched->config.backlog(sched->config.arg);
+}
+
+/* NULL: the lane ends. */
+static struct job *next_urgent(struct sched *sched)
+{
+    struct job *job;
+
+    while (sem_wait(&sched->urgent_work) != 0)
+        ;
+    PTOK(pthread_mutex_lock(&sched->lock));
+    job = sched->stopping ? NULL : TAILQ_FIRST(&sched->urgent_ready);
+    if (job)
+        TAILQ_REMOVE(&sched->urgent_ready, job, link);
+    PTOK(pthread_mutex_unlock(&sched->lock));
+    return job;
+}
+
+static void *urgent_main(void *arg)
+{
+    struct sched *sched = arg;
+    struct job *job;
+
+    while ((job = next_urgent(sched))) {
+        job->run(job);
+        PTOK(pthread_mutex_lock(&sched->lock));
+        finish_locked(sched, job, NULL);
+        PTOK(pthread_mutex_unlock(&sched->lock));
+        job->done(job);
+    }
+    return NULL;
+}
+
+/* Streams */
+
+struct stream *stream_new(struct sched *sched)
+{
+    struct stream *stream = calloc(1, sizeof(*stream));
+
+    if (!stream)
+        return NULL;
+    stream->sched = sched;
+    TAILQ_INIT(&stream->held);
+    return stream;
+}
+
+void stream_close(struct stream *stream)
+{
+    struct sched *sched = stream->sched;
+
+    PTOK(pthread_mutex_lock(&sched->lock));
+    stream->closed = true;
+    stream_free_if_done_locked(stream);
+    PTOK(pthread_mutex_unlock(&sched->lock));
+}
+
+bool stream_busy(struct stream *stream)
+{
+    bool busy;
+
+    PTOK(pthread_mutex_lock(&stream->sched->lock));
+    busy = stream->barrier || stream->urgent > 0 || !TAILQ_EMPTY(&stream->held);
+    PTOK(pthread_mutex_unlock(&stream->sched->lock));
+    return busy;
+}
+
+/* Start and stop */
+
+static struct sched *sched_destroy(struct sched *sched)
+{
+    sem_destroy(&sched->urgent_work);
+    PTOK(pthread_mutex_destroy(&sched->lock));
+    free(sched);
+    return NULL;
+}
+
+struct sched *sched_new(const struct sched_config *config)
+{
+    struct sched *sched = calloc(1, sizeof(*sched));
+    struct workers_config workers = {
+        .core = config->core_workers,
+        .max = config->max_workers,
+        .capacity = config->max_jobs * 2, /* ck_ring keeps a slot free */
+        .finish = finish,
+        .backlog = backlog,
+        .arg = sched,
+    };
+
+    if (!sched)
+        return NULL;
+    sched->config = *config;
+    PTOK(pthread_mutex_init(&sched->lock, NULL));
+    sem_init(&sched->urgent_work, 0, 0);
+    TAILQ_INIT(&sched->urgent_held);
+    TAILQ_INIT(&sched->urgent_ready);
+    sched->workers = workers_new(&workers);
+    if (!sched->workers)
+        return sched_destroy(sched);
+    if (pthread_create(&sched->urgent_thread, NULL, urgent_main, sched) != 0) {
+        workers_stop(sched->workers, 0);
+        return sched_destroy(sched);
+    }
+    return sched;
+}
+
+static bool stop_urgent(struct sched *sched, int timeout_ms)
+{
+    struct timespec deadline;
+
+    PTOK(pthread_mutex_lock(&sched->lock));
+    sched->stopping = true;
+    PTOK(pthread_mutex_unlock(&sched->lock));
+    sem_post(&sched->urgent_work);
+    clock_gettime(CLOCK_REALTIME, &deadline);
+    deadline.tv_sec += timeout_ms / 1000 + 1;
+    return pthread_timedjoin_np(sched->urgent_thread, NULL, &deadline) == 0;
+}
+
+bool sched_stop(struct sched *sched, int timeout_ms)
+{
+    if (!stop_urgent(sched, timeout_ms) || !workers_stop(sched->workers, timeout_ms))
+        return false;
+    sched_destroy(sched);
+    return true;
+}
+
+bool sched_tick(struct sched *sched)
+{
+    return workers_tick(sched->workers);
+}
+
+unsigned sched_jobs(struct sched *sched)
+{
+    unsigned jobs;
+
+    PTOK(pthread_mutex_lock(&sched->lock));
+    jobs = sched->jobs;
+    PTOK(pthread_mutex_unlock(&sched->lock));
+    return jobs;
+}
+
+unsigned sched_workers(const struct sched *sched)
+{
+    return workers_count(sched->workers);
+}

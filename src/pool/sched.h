@@ -1,0 +1,51 @@
+/*
+ * Scheduler: when a job may run, so that its stream sees one job after the other.
+ *
+ * A stream is the order of one conversation. The ordering classes are in pool/job.h. A resync
+ * closes the stream and opens a new one: jobs of the old one go on among themselves, and the new
+ * one does not wait for them, the same file excepted (file chains belong to the scheduler).
+ *
+ * Threads    sched_submit(), stream_new(), stream_close(), stream_busy(): the I/O thread.
+ *            sched_tick(): the I/O thread. Jobs run on workers.
+ * Ownership  the submitter embeds and keeps struct job until done().
+ * Locking    one mutex, held for list work only; job->key() and job->admitted() run under it.
+ * Limits     `max_jobs` unfinished jobs in all.
+ */
+#pragma once
+
+#include "pool/job.h"
+
+struct sched;
+struct stream;
+
+struct sched_config {
+    unsigned core_workers, max_workers;
+    unsigned max_jobs;          /* a power of two */
+    void (*backlog)(void *arg); /* call sched_tick() in a while; any thread */
+    void *arg;
+};
+
+/* Starts the reserved worker of the urgent lane. NULL: no memory or no thread. */
+struct sched *sched_new(const struct sched_config *config);
+
+/* Waits for running jobs until the deadline. False: some are stuck; nothing is freed then and the
+ * process is about to end. */
+bool sched_stop(struct sched *sched, int timeout_ms);
+
+/* NULL: no memory. */
+struct stream *stream_new(struct sched *sched);
+/* No more jobs will be submitted; the stream goes when its last job has. */
+void stream_close(struct stream *stream);
+
+/* Hands the job over. -EAGAIN: max_jobs are unfinished (the caller answers with an error). */
+int sched_submit(struct stream *stream, struct job *job);
+
+/* True while a barrier or an urgent job of the stream is unfinished: what depends on the guest's
+ * state must be submitted and not be answered at once. */
+bool stream_busy(struct stream *stream);
+
+/* True: call again in WORKERS_TICK_MS. */
+bool sched_tick(struct sched *sched);
+
+unsigned sched_jobs(struct sched *sched);
+unsigned sched_workers(const struct sched *sched);

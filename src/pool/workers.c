@@ -1,0 +1,239 @@
+/*
+ * pool/workers.c - parking without lost or wasted wake-ups.
+ *
+ *   field     written by                  read by          order, and what it buys
+ *   parked    worker: add before it looks workers_push():  seq_cst on both sides with the ring's
+ *             for the last time; pusher   CAS down         fences: either the pusher sees the
+ *             or worker: CAS down                          worker parked, or the worker the job
+ *   tokens    pusher: sem_post            worker: sem_wait each claimed worker has one token
+ *   count     I/O thread or pusher: add   all: relaxed     only compared with core and max
+ *             worker: CAS down to leave
+ *   taken     workers: relaxed add        I/O: relaxed     a changed number means progress
+ *   stopping  main: seq_cst               workers          with parked: nobody parks for good
+ *   started   starter: relaxed add        main, at stop    how many posts of exits to wait for
+ *
+ * Claiming a parked worker by compare-and-swap makes wake-ups exact: a burst of pushes costs one
+ * system call for each worker that is really asleep, and none after that.
+ */
+#include "pool/workers.h"
+
+#include "base/log.h"
+#include "pool/ring.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#if defined(PQGA_TSAN) || defined(__SANITIZE_ADDRESS__)
+#define WORKER_STACK_BYTES (4 * MIB)
+#else
+#define WORKER_STACK_BYTES (512 * KIB)
+#endif
+
+struct workers {
+    struct workers_config config;
+    struct ring *ring;
+    sem_t tokens;
+    sem_t exits; /* each worker's last touch of this struct */
+    _Atomic unsigned started;
+    _Atomic unsigned parked;
+    _Atomic unsigned count;
+    _Atomic unsigned taken;
+    _Atomic bool stopping;
+    unsigned taken_seen; /* I/O thread */
+};
+
+struct workers *workers_new(const struct workers_config *config)
+{
+    struct workers *workers = calloc(1, sizeof(*workers));
+
+    if (!workers)
+        return NULL;
+    workers->config = *config;
+    workers->ring = ring_new(config->capacity);
+    if (!workers->ring) {
+        free(workers);
+        return NULL;
+    }
+    sem_init(&workers->tokens, 0, 0);
+    sem_init(&workers->exits, 0, 0);
+    return workers;
+}
+
+/* Takes one worker off the parked ones; the caller owes it a token. */
+static bool claim_parked(struct workers *workers)
+{
+    unsigned parked = atomic_load(&workers->parked);
+
+    while (parked > 0) {
+        if (atomic_compare_exchange_weak(&workers->parked, &parked, parked - 1))
+            return true;
+    }
+    return false;
+}
+
+/* A worker above `core` leaves instead of parking. */
+static bool leave_surplus(struct workers *workers)
+{
+    unsigned count = atomic_load_explicit(&workers->count, memory_order_relaxed);
+
+    while (count > workers->config.core) {
+        if (atomic_compare_exchange_weak(&workers->count, &count, count - 1))
+            return true;
+    }
+    return false;
+}
+
+static void wait_token(struct workers *workers)
+{
+    while (sem_wait(&workers->tokens) != 0)
+        ;
+}
+
+/* Sleeps until there may be work. */
+static void park(struct workers *workers)
+{
+    atomic_fetch_add(&workers->parked, 1);
+    if ((ring_empty(workers->ring) && !atomic_load(&workers->stopping)) || !claim_parked(workers))
+        wait_token(workers);
+}
+
+/* A ready job, or NULL when this worker is to end (count is down by one then). */
+static struct job *next_job(struct workers *workers)
+{
+    for (;;) {
+        struct job *job = ring_pop(workers->ring);
+
+        if (job)
+            return job;
+        if (atomic_load(&workers->stopping)) {
+            atomic_fetch_sub(&workers->count, 1);
+            return NULL;
+        }
+        if (leave_surplus(workers))
+            return NULL;
+        park(workers);
+    }
+}
+
+static void *worker_main(void *arg)
+{
+    struct workers *workers = arg;
+    struct job *job;
+
+    while ((job = next_job(workers))) {
+        while (job) {
+            struct job *next;
+
+            atomic_fetch_add_explicit(&workers->taken, 1, memory_order_relaxed);
+            job->run(job);
+            next = workers->config.finish(workers->config.arg, job);
+            job->done(job);
+            job = next;
+        }
+    }
+    sem_post(&workers->exits);
+    return NULL;
+}
+
+static bool start_worker(struct workers *workers)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+    int r;
+
+    atomic_fetch_add(&workers->count, 1);
+    PTOK(pthread_attr_init(&attr));
+    PTOK(pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED));
+    PTOK(pthread_attr_setstacksize(&attr, WORKER_STACK_BYTES));
+    r = pthread_create(&thread, &attr, worker_main, workers);
+    PTOK(pthread_attr_destroy(&attr));
+    if (r == 0) {
+        atomic_fetch_add_explicit(&workers->started, 1, memory_order_relaxed);
+        return true;
+    }
+    atomic_fetch_sub(&workers->count, 1);
+    return false;
+}
+
+void workers_push(struct workers *workers, struct job *job)
+{
+    bool pushed = ring_push(workers->ring, job);
+
+    assert(pushed); /* the scheduler admits no more jobs than the ring holds */
+    (void)pushed;
+    atomic_thread_fence(memory_order_seq_cst);
+    if (claim_parked(workers)) {
+        sem_post(&workers->tokens);
+        return;
+    }
+    if (atomic_load_explicit(&workers->count, memory_order_relaxed) < workers->config.core &&
+        start_worker(workers))
+        return;
+    workers->config.backlog(workers->config.arg);
+}
+
+bool workers_idle_ring(const struct workers *workers)
+{
+    return ring_empty(workers->ring);
+}
+
+bool workers_tick(struct workers *workers)
+{
+    unsigned taken = atomic_load_explicit(&workers->taken, memory_order_relaxed);
+    unsigned count = atomic_load_explicit(&workers->count, memory_order_relaxed);
+    bool progress = taken != workers->taken_seen;
+
+    if (ring_empty(workers->ring))
+        return false;
+    workers->taken_seen = taken;
+    if (progress)
+        return true;
+    for (unsigned more = MAX_OF(count, 1u); more > 0 && count < workers->config.max;
+         more--, count++) {
+        if (!start_worker(workers)) {
+            log_warn("pool: cannot start a worker, %u run, requests wait", count);
+            break;
+        }
+    }
+    return count < workers->config.max || !ring_empty(workers->ring);
+}
+
+unsigned workers_count(const struct workers *workers)
+{
+    return atomic_load_explicit(&workers->count, memory_order_relaxed);
+}
+
+static struct timespec deadline_after(int timeout_ms)
+{
+    struct timespec deadline;
+    int64_t nsec;
+
+    clock_gettime(CLOCK_REALTIME, &deadline);
+    nsec = deadline.tv_nsec + timeout_ms * NSEC_PER_MSEC;
+    deadline.tv_sec += nsec / NSEC_PER_SEC;
+    deadline.tv_nsec = nsec % NSEC_PER_SEC;
+    return deadline;
+}
+
+bool workers_stop(struct workers *workers, int timeout_ms)
+{
+    struct timespec deadline = deadline_after(timeout_ms);
+
+    atomic_store(&workers->stopping, true);
+    while (claim_parked(workers))
+        sem_post(&workers->tokens);
+    for (unsigned left = atomic_load(&workers->started); left > 0;) {
+        if (sem_timedwait(&workers->exits, &deadline) == 0)
+            left--;
+        else if (errno == ETIMEDOUT)
+            return false;
+    }
+    ring_free(workers->ring);
+    sem_destroy(&workers->tokens);
+    sem_destroy(&workers->exits);
+    free(workers);
+    return true;
+}

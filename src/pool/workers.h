@@ -1,0 +1,46 @@
+/*
+ * Elastic workers: threads that run ready jobs.
+ *
+ * There are at most `core` workers while jobs make progress. When jobs wait and none was taken for
+ * a while (WORKERS_TICK_MS), the workers are taken to be blocked and more are started, up to
+ * `max`; those above `core` leave as soon as they find nothing to do. No worker ever wakes up
+ * by time.
+ *
+ * Threads    workers_push(): one at a time (the scheduler's lock). workers_tick(): the I/O thread.
+ * Ownership  a job belongs to the worker that runs it, until its done().
+ */
+#pragma once
+
+#include "pool/job.h"
+
+#define WORKERS_TICK_MS 5
+
+struct workers;
+
+struct workers_config {
+    unsigned core, max;
+    unsigned capacity; /* jobs that may be ready at once; a power of two */
+    /* After run(): tells the scheduler; returns a job this worker goes on with, or NULL. */
+    struct job *(*finish)(void *arg, struct job *job);
+    /* Jobs wait and no worker is idle: somebody must call workers_tick() in a while. Any thread. */
+    void (*backlog)(void *arg);
+    void *arg;
+};
+
+/* Starts no thread yet. NULL: no memory. */
+struct workers *workers_new(const struct workers_config *config);
+
+/* Ends the idle ones and waits for the rest until the deadline. False: some are blocked for good;
+ * then nothing is freed and the process is about to end. */
+bool workers_stop(struct workers *workers, int timeout_ms);
+
+/* Makes a job ready and sees to it that a worker will take it. */
+void workers_push(struct workers *workers, struct job *job);
+
+/* True while no ready job waits: a worker may go on with its own next job at once. */
+bool workers_idle_ring(const struct workers *workers);
+
+/* Starts more workers if the present ones are stuck. True: call again in WORKERS_TICK_MS. */
+bool workers_tick(struct workers *workers);
+
+unsigned workers_count(const struct workers *workers);
