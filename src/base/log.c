@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/fdio.h"
+#include "base/syslog_socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +42,8 @@ static struct {
     bool reopen_wanted; /* at release */
     struct buf waiting; /* held lines: target byte, line, newline */
     unsigned long dropped;
-} logger = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = STDERR_FILENO };
+    struct syslog_socket syslog;
+} logger = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = STDERR_FILENO, .syslog = SYSLOG_SOCKET_INIT };
 
 static const char *const level_names[] = {
     [LOG_LEVEL_CRITICAL] = "critical",
@@ -85,7 +87,8 @@ static void write_line_locked(int targets, const char *line, size_t len)
         const char *text = memchr(line, ' ', len); /* syslog has its own time */
 
         if (text)
-            syslog(LOG_INFO, "%.*s", (int)(len - 1 - (size_t)(text + 1 - line)), text + 1);
+            syslog_socket_send(&logger.syslog, LOG_DAEMON | LOG_INFO, text + 1,
+                               len - 1 - (size_t)(text + 1 - line));
     }
 }
 
@@ -157,7 +160,6 @@ int log_init(const char *path, bool verbose)
     int r = 0;
 
     atomic_store_explicit(&logger.verbose, verbose, memory_order_relaxed);
-    openlog("qemu-ga", LOG_PID, LOG_DAEMON);
     PTOK(pthread_mutex_lock(&logger.lock));
     close_locked();
     logger.path = path ? strdup(path) : NULL;
@@ -185,8 +187,8 @@ void log_done(void)
 {
     PTOK(pthread_mutex_lock(&logger.lock));
     close_locked();
+    syslog_socket_close(&logger.syslog);
     PTOK(pthread_mutex_unlock(&logger.lock));
-    closelog();
 }
 
 void log_hold(void)

@@ -157,7 +157,7 @@ int state_open(const char *dir, struct state **ret_state)
 {
     CLEANUP(fd_closep) int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct state *state;
-    int64_t next;
+    int64_t next = 0;
     int r;
 
     if (dir_fd < 0)

@@ -1,0 +1,84 @@
+/*
+ * base/syslog_socket.c - RFC 3164 as syslog(3) writes it: "<PRI>Mmm dd hh:mm:ss name[pid]: text".
+ */
+#include "base/syslog_socket.h"
+
+#include "base/fdio.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RETRY_NS       NSEC_PER_SEC
+#define LINE_MAX_BYTES 3072
+
+static int64_t clock_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
+}
+
+/* False, and not tried again for a while, when nobody listens. */
+static bool reach(struct syslog_socket *syslog)
+{
+    if (syslog->fd >= 0)
+        return true;
+    if (clock_ns() < syslog->retry_at_ns)
+        return false;
+    syslog->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (syslog->fd >= 0 && connect(syslog->fd, (const struct sockaddr *)&syslog->address,
+                                   sizeof(syslog->address)) == 0)
+        return true;
+    syslog->fd = fd_close(syslog->fd);
+    syslog->retry_at_ns = clock_ns() + RETRY_NS;
+    return false;
+}
+
+static size_t format(const struct syslog_socket *syslog, char line[LINE_MAX_BYTES], int priority,
+                     const char *text, size_t len)
+{
+    time_t now = time(NULL);
+    char stamp[32] = "", lost[64] = "";
+    struct tm local;
+    int n;
+
+    if (localtime_r(&now, &local))
+        strftime(stamp, sizeof(stamp), "%h %e %T", &local);
+    if (syslog->dropped > 0)
+        snprintf(lost, sizeof(lost), " (%lu lines before this one were lost)", syslog->dropped);
+    n = snprintf(line, LINE_MAX_BYTES, "<%d>%s qemu-ga[%d]: %.*s%s", priority, stamp, (int)getpid(),
+                 (int)len, text, lost);
+    return MIN_OF((size_t)n, LINE_MAX_BYTES - 1);
+}
+
+static bool send_line(struct syslog_socket *syslog, const char *line, size_t len)
+{
+    return reach(syslog) && send(syslog->fd, line, len, MSG_NOSIGNAL) == (ssize_t)len;
+}
+
+void syslog_socket_send(struct syslog_socket *syslog, int priority, const char *text, size_t len)
+{
+    char line[LINE_MAX_BYTES];
+
+    if (!reach(syslog))
+        return;
+    len = format(syslog, line, priority, text, len);
+    if (!send_line(syslog, line, len)) {
+        if (errno == EAGAIN || errno == ENOBUFS) { /* it is stuck */
+            syslog->dropped++;
+            return;
+        }
+        syslog_socket_close(syslog); /* it was restarted: once more */
+        if (!send_line(syslog, line, len))
+            return;
+    }
+    syslog->dropped = 0;
+}
+
+void syslog_socket_close(struct syslog_socket *syslog)
+{
+    syslog->fd = fd_close(syslog->fd);
+}

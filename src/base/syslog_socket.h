@@ -1,0 +1,32 @@
+/*
+ * Syslog without waiting: datagrams to /dev/log.
+ *
+ * The C library's syslog(3) blocks while the service behind the socket is stuck (a journal on a
+ * dead disk), and tries to connect anew for every line when there is none. An agent must do
+ * neither.
+ *
+ * Threads    one at a time: the log's lock.
+ * Loss       a line that does not fit is dropped and counted; the next one tells how many.
+ */
+#pragma once
+
+#include "base/defs.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+struct syslog_socket {
+    int fd; /* -1: not connected */
+    int64_t retry_at_ns;
+    unsigned long dropped;
+    struct sockaddr_un address;
+};
+
+#define SYSLOG_SOCKET_INIT                                                                         \
+    {                                                                                              \
+        .fd = -1, .address = {.sun_family = AF_UNIX, .sun_path = "/dev/log" }                      \
+    }
+
+/* `priority` is facility | severity (syslog.h). */
+void syslog_socket_send(struct syslog_socket *socket, int priority, const char *text, size_t len);
+void syslog_socket_close(struct syslog_socket *socket);

@@ -1,0 +1,107 @@
+/*
+ * Syslog without waiting: format, a service that is absent, restarted or stuck.
+ */
+#include "base/syslog_socket.h"
+
+#include "../tempdir.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <syslog.h>
+#include <unistd.h>
+
+static int listen_at(void **dir, struct syslog_socket *syslog)
+{
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    snprintf(syslog->address.sun_path, sizeof(syslog->address.sun_path), "%s",
+             tempdir_path(dir, "log"));
+    unlink(syslog->address.sun_path);
+    assert_int_equal(bind(fd, (struct sockaddr *)&syslog->address, sizeof(syslog->address)), 0);
+    return fd;
+}
+
+static const char *receive(int fd)
+{
+    static char line[4096];
+    ssize_t n = recv(fd, line, sizeof(line) - 1, 0);
+
+    assert_true(n > 0);
+    line[n] = '\0';
+    return line;
+}
+
+static void send_text(struct syslog_socket *syslog, const char *text)
+{
+    syslog_socket_send(syslog, LOG_DAEMON | LOG_INFO, text, strlen(text));
+}
+
+static void a_line_has_priority_name_and_pid(void **dir)
+{
+    struct syslog_socket syslog = SYSLOG_SOCKET_INIT;
+    int fd = listen_at(dir, &syslog);
+    char expected[64];
+    const char *line;
+
+    send_text(&syslog, "guest-shutdown called");
+    line = receive(fd);
+    snprintf(expected, sizeof(expected), " qemu-ga[%d]: guest-shutdown called", getpid());
+    assert_memory_equal(line, "<30>", 4);
+    assert_string_equal(strstr(line, " qemu-ga["), expected);
+    syslog_socket_close(&syslog);
+    close(fd);
+}
+
+static void an_absent_service_is_not_asked_for_every_line(void **dir)
+{
+    struct syslog_socket syslog = SYSLOG_SOCKET_INIT;
+
+    snprintf(syslog.address.sun_path, sizeof(syslog.address.sun_path), "%s",
+             tempdir_path(dir, "nobody"));
+    send_text(&syslog, "lost");
+    assert_int_equal(syslog.fd, -1);
+    assert_true(syslog.retry_at_ns > 0);
+}
+
+static void a_restarted_service_gets_the_line(void **dir)
+{
+    struct syslog_socket syslog = SYSLOG_SOCKET_INIT;
+    int fd = listen_at(dir, &syslog);
+
+    send_text(&syslog, "one");
+    receive(fd);
+    close(fd);
+    fd = listen_at(dir, &syslog);
+    send_text(&syslog, "two");
+    assert_non_null(strstr(receive(fd), "two"));
+    syslog_socket_close(&syslog);
+    close(fd);
+}
+
+static void a_stuck_service_costs_lines_and_no_time(void **dir)
+{
+    struct syslog_socket syslog = SYSLOG_SOCKET_INIT;
+    int fd = listen_at(dir, &syslog);
+
+    for (int i = 0; i < 5000 && syslog.dropped == 0; i++)
+        send_text(&syslog, "more than it takes");
+    assert_true(syslog.dropped > 0);
+    while (recv(fd, (char[4096]){ 0 }, 4096, 0) > 0)
+        ;
+    send_text(&syslog, "better");
+    assert_non_null(strstr(receive(fd), "better (1 lines before this one were lost)"));
+    syslog_socket_close(&syslog);
+    close(fd);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST_IN_TEMPDIR(a_line_has_priority_name_and_pid),
+        TEST_IN_TEMPDIR(an_absent_service_is_not_asked_for_every_line),
+        TEST_IN_TEMPDIR(a_restarted_service_gets_the_line),
+        TEST_IN_TEMPDIR(a_stuck_service_costs_lines_and_no_time),
+    };
+
+    return cmocka_run_group_tests_name("syslog_socket", tests, NULL, NULL);
+}
