@@ -1,9 +1,10 @@
 /*
  * A job: what the pool runs. Opaque but for its ordering class and its key.
  *
- * Threads    filled in by the submitter (the I/O thread) and handed over whole. run() and done()
- *            are called on one worker, in this order, each exactly once.
- * Ownership  the submitter embeds the struct; the pool's last touch is the call of done(),
+ * Threads    filled in by the submitter (the I/O thread) and handed over whole. run(), done() and
+ *            flush() are called on one worker, in this order, each exactly once. Between done() and
+ *            flush() the worker may run a few other quick jobs.
+ * Ownership  the submitter embeds the struct; the pool's last touch is the call of flush(),
  *            which may free it.
  */
 #pragma once
@@ -28,7 +29,8 @@ struct job {
     enum job_class class;
     bool freeze_op; /* a freeze or thaw: urgent jobs wait for it */
     void (*run)(struct job *job);
-    void (*done)(struct job *job);
+    void (*done)(struct job *job);  /* what run() made becomes visible to others */
+    void (*flush)(struct job *job); /* others are told; the last touch */
     /* JOB_FILE: 0 and the key, or -ENOENT when it is not known yet: then the job is ordered as a
      * barrier, since an earlier job may be about to make it known. Called with the scheduler's
      * lock held, on any thread: it must only look up. */

@@ -65,7 +65,7 @@ struct job *ring_pop(struct ring *ring)
     return job;
 }
 
-bool ring_empty(const struct ring *ring)
+unsigned ring_size(const struct ring *ring)
 {
-    return ck_ring_size(&ring->ring) == 0;
+    return ck_ring_size(&ring->ring);
 }

@@ -3,7 +3,7 @@
  *
  * Threads    ring_push(): one producer at a time (the scheduler's lock sees to that), which is
  *            why the single-producer calls suffice. ring_pop(): any worker, lock-free.
- *            ring_empty(): anybody; a snapshot.
+ *            ring_size(): anybody; a snapshot.
  * Ownership  pointers only.
  */
 #pragma once
@@ -19,4 +19,4 @@ struct ring *ring_free(struct ring *ring);
 /* False when the ring is full. */
 bool ring_push(struct ring *ring, struct job *job);
 struct job *ring_pop(struct ring *ring); /* NULL: empty */
-bool ring_empty(const struct ring *ring);
+unsigned ring_size(const struct ring *ring);

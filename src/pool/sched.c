@@ -314,6 +314,7 @@ static void *urgent_main(void *arg)
         finish_locked(sched, job, NULL);
         PTOK(pthread_mutex_unlock(&sched->lock));
         job->done(job);
+        job->flush(job);
     }
     return NULL;
 }
@@ -409,6 +410,11 @@ bool sched_stop(struct sched *sched, int timeout_ms)
         return false;
     sched_destroy(sched);
     return true;
+}
+
+bool sched_need_tick(const struct sched *sched)
+{
+    return workers_need_tick(sched->workers);
 }
 
 bool sched_tick(struct sched *sched)

@@ -5,9 +5,9 @@
  * closes the stream and opens a new one: jobs of the old one go on among themselves, and the new
  * one does not wait for them, the same file excepted (file chains belong to the scheduler).
  *
- * Threads    sched_submit(), stream_new(), stream_close(), stream_busy(): the I/O thread.
- *            sched_tick(): the I/O thread. Jobs run on workers.
- * Ownership  the submitter embeds and keeps struct job until done().
+ * Threads    sched_submit(), stream_new(), stream_busy(), sched_tick(): the I/O thread.
+ *            stream_close(): any thread. Jobs run on workers.
+ * Ownership  the submitter embeds and keeps struct job until flush().
  * Locking    one mutex, held for list work only; job->key() and job->admitted() run under it.
  * Limits     `max_jobs` unfinished jobs in all.
  */
@@ -44,7 +44,8 @@ int sched_submit(struct stream *stream, struct job *job);
  * state must be submitted and not be answered at once. */
 bool stream_busy(struct stream *stream);
 
-/* True: call again in WORKERS_TICK_MS. */
+/* As workers_need_tick() and workers_tick() (pool/workers.h). */
+bool sched_need_tick(const struct sched *sched);
 bool sched_tick(struct sched *sched);
 
 unsigned sched_jobs(struct sched *sched);

@@ -9,6 +9,8 @@
  *   count     I/O thread or pusher: add   all: relaxed     only compared with core and max
  *             worker: CAS down to leave
  *   taken     workers: relaxed add        I/O: relaxed     a changed number means progress
+ *   mean_ns   workers: relaxed            pushers: relaxed a hint; an update may get lost
+ *   unflushed workers: add, sub           I/O thread       seq_cst with config.backlog() behind it
  *   stopping  main: seq_cst               workers          with parked: nobody parks for good
  *   started   starter: relaxed add        main, at stop    how many posts of exits to wait for
  *
@@ -32,6 +34,15 @@
 #define WORKER_STACK_BYTES (512 * KIB)
 #endif
 
+/* A job that takes less than a wake-up of another worker would cost. */
+#define QUICK_JOB_NS (50u * 1000)
+/* What a single job may add to the mean, so that one that was preempted does not change it much. */
+#define SLOW_JOB_NS (8 * QUICK_JOB_NS)
+/* Jobs that one busy worker may find waiting while they are quick. */
+#define QUICK_QUEUE 16
+/* Finished jobs that are flushed together. */
+#define FLUSH_BATCH 16
+
 struct workers {
     struct workers_config config;
     struct ring *ring;
@@ -41,6 +52,8 @@ struct workers {
     _Atomic unsigned parked;
     _Atomic unsigned count;
     _Atomic unsigned taken;
+    _Atomic unsigned unflushed; /* workers that run a job with finished ones in hand */
+    _Atomic unsigned mean_ns;   /* what jobs take lately */
     _Atomic bool stopping;
     unsigned taken_seen; /* I/O thread */
 };
@@ -96,7 +109,8 @@ static void wait_token(struct workers *workers)
 static void park(struct workers *workers)
 {
     atomic_fetch_add(&workers->parked, 1);
-    if ((ring_empty(workers->ring) && !atomic_load(&workers->stopping)) || !claim_parked(workers))
+    if ((ring_size(workers->ring) == 0 && !atomic_load(&workers->stopping)) ||
+        !claim_parked(workers))
         wait_token(workers);
 }
 
@@ -118,21 +132,74 @@ static struct job *next_job(struct workers *workers)
     }
 }
 
+/* Finished jobs in a worker's hand. */
+struct batch {
+    struct job *jobs[FLUSH_BATCH];
+    unsigned count;
+};
+
+static void batch_flush(struct batch *batch)
+{
+    for (unsigned i = 0; i < batch->count; i++)
+        batch->jobs[i]->flush(batch->jobs[i]);
+    batch->count = 0;
+}
+
+static int64_t clock_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
+}
+
+static bool is_quick(const struct workers *workers)
+{
+    return atomic_load_explicit(&workers->mean_ns, memory_order_relaxed) < QUICK_JOB_NS;
+}
+
+static void note_duration(struct workers *workers, int64_t ns)
+{
+    unsigned mean = atomic_load_explicit(&workers->mean_ns, memory_order_relaxed);
+    unsigned capped = (unsigned)MIN_OF(ns, (int64_t)SLOW_JOB_NS);
+
+    atomic_store_explicit(&workers->mean_ns, mean - mean / 8 + capped / 8, memory_order_relaxed);
+}
+
+/* Runs the job; returns one to go on with at once, or NULL. */
+static struct job *run_job(struct workers *workers, struct job *job, struct batch *batch)
+{
+    bool unflushed = batch->count > 0;
+    int64_t start_ns = clock_ns();
+    struct job *next;
+
+    atomic_fetch_add_explicit(&workers->taken, 1, memory_order_relaxed);
+    if (unflushed) {
+        atomic_fetch_add(&workers->unflushed, 1);
+        workers->config.backlog(workers->config.arg);
+    }
+    job->run(job);
+    next = workers->config.finish(workers->config.arg, job);
+    job->done(job);
+    if (unflushed)
+        atomic_fetch_sub(&workers->unflushed, 1);
+    batch->jobs[batch->count++] = job;
+    note_duration(workers, clock_ns() - start_ns);
+    if (!is_quick(workers) || batch->count == FLUSH_BATCH)
+        batch_flush(batch);
+    return next ? next : ring_pop(workers->ring);
+}
+
 static void *worker_main(void *arg)
 {
     struct workers *workers = arg;
+    struct batch batch = { .count = 0 };
     struct job *job;
 
     while ((job = next_job(workers))) {
-        while (job) {
-            struct job *next;
-
-            atomic_fetch_add_explicit(&workers->taken, 1, memory_order_relaxed);
-            job->run(job);
-            next = workers->config.finish(workers->config.arg, job);
-            job->done(job);
-            job = next;
-        }
+        while (job)
+            job = run_job(workers, job, &batch);
+        batch_flush(&batch);
     }
     sem_post(&workers->exits);
     return NULL;
@@ -158,6 +225,21 @@ static bool start_worker(struct workers *workers)
     return false;
 }
 
+/* A busy worker will come to what waits sooner than another one would wake up. */
+static bool leave_to_busy(const struct workers *workers)
+{
+    return is_quick(workers) && ring_size(workers->ring) < QUICK_QUEUE &&
+           atomic_load(&workers->count) > atomic_load(&workers->parked);
+}
+
+static bool wake_parked(struct workers *workers)
+{
+    if (!claim_parked(workers))
+        return false;
+    sem_post(&workers->tokens);
+    return true;
+}
+
 void workers_push(struct workers *workers, struct job *job)
 {
     bool pushed = ring_push(workers->ring, job);
@@ -165,10 +247,12 @@ void workers_push(struct workers *workers, struct job *job)
     assert(pushed); /* the scheduler admits no more jobs than the ring holds */
     (void)pushed;
     atomic_thread_fence(memory_order_seq_cst);
-    if (claim_parked(workers)) {
-        sem_post(&workers->tokens);
+    if (leave_to_busy(workers)) {
+        workers->config.backlog(workers->config.arg);
         return;
     }
+    if (wake_parked(workers))
+        return;
     if (atomic_load_explicit(&workers->count, memory_order_relaxed) < workers->config.core &&
         start_worker(workers))
         return;
@@ -177,28 +261,40 @@ void workers_push(struct workers *workers, struct job *job)
 
 bool workers_idle_ring(const struct workers *workers)
 {
-    return ring_empty(workers->ring);
+    return ring_size(workers->ring) == 0;
+}
+
+bool workers_need_tick(const struct workers *workers)
+{
+    return ring_size(workers->ring) > 0 || atomic_load(&workers->unflushed) > 0;
+}
+
+/* As many workers again as there are: those that run are blocked. */
+static void grow(struct workers *workers)
+{
+    unsigned count = atomic_load_explicit(&workers->count, memory_order_relaxed);
+
+    for (unsigned more = MAX_OF(count, 1u); more > 0; more--) {
+        if (wake_parked(workers))
+            continue;
+        if (atomic_load_explicit(&workers->count, memory_order_relaxed) >= workers->config.max)
+            return;
+        if (!start_worker(workers)) {
+            log_warn("pool: cannot start a worker, requests wait");
+            return;
+        }
+    }
 }
 
 bool workers_tick(struct workers *workers)
 {
     unsigned taken = atomic_load_explicit(&workers->taken, memory_order_relaxed);
-    unsigned count = atomic_load_explicit(&workers->count, memory_order_relaxed);
-    bool progress = taken != workers->taken_seen;
+    bool stuck = taken == workers->taken_seen;
 
-    if (ring_empty(workers->ring))
-        return false;
     workers->taken_seen = taken;
-    if (progress)
-        return true;
-    for (unsigned more = MAX_OF(count, 1u); more > 0 && count < workers->config.max;
-         more--, count++) {
-        if (!start_worker(workers)) {
-            log_warn("pool: cannot start a worker, %u run, requests wait", count);
-            break;
-        }
-    }
-    return count < workers->config.max || !ring_empty(workers->ring);
+    if (stuck && ring_size(workers->ring) > 0)
+        grow(workers);
+    return stuck && atomic_load(&workers->unflushed) > 0;
 }
 
 unsigned workers_count(const struct workers *workers)

@@ -2,9 +2,13 @@
  * Elastic workers: threads that run ready jobs.
  *
  * There are at most `core` workers while jobs make progress. When jobs wait and none was taken for
- * a while (WORKERS_TICK_MS), the workers are taken to be blocked and more are started, up to
- * `max`; those above `core` leave as soon as they find nothing to do. No worker ever wakes up
+ * a while (WORKERS_TICK_MS), the workers are taken to be blocked and more are woken or started, up
+ * to `max`; those above `core` leave as soon as they find nothing to do. No worker ever wakes up
  * by time.
+ *
+ * A wake-up costs more than a quick job. So while jobs are quick (QUICK_JOB_NS), a busy worker is
+ * trusted to take a short queue by itself, and flushes its finished jobs together. If it gets
+ * stuck after all, the tick wakes others and flushes in its place.
  *
  * Threads    workers_push(): one at a time (the scheduler's lock). workers_tick(): the I/O thread.
  * Ownership  a job belongs to the worker that runs it, until its done().
@@ -22,7 +26,8 @@ struct workers_config {
     unsigned capacity; /* jobs that may be ready at once; a power of two */
     /* After run(): tells the scheduler; returns a job this worker goes on with, or NULL. */
     struct job *(*finish)(void *arg, struct job *job);
-    /* Jobs wait and no worker is idle: somebody must call workers_tick() in a while. Any thread. */
+    /* Jobs or flushes wait for a busy worker: workers_tick() must be called in a while. Any thread.
+     */
     void (*backlog)(void *arg);
     void *arg;
 };
@@ -40,7 +45,11 @@ void workers_push(struct workers *workers, struct job *job);
 /* True while no ready job waits: a worker may go on with its own next job at once. */
 bool workers_idle_ring(const struct workers *workers);
 
-/* Starts more workers if the present ones are stuck. True: call again in WORKERS_TICK_MS. */
+/* True while jobs or flushes wait: workers_tick() is due in WORKERS_TICK_MS. */
+bool workers_need_tick(const struct workers *workers);
+
+/* Wakes or starts more workers if the present ones are stuck. True: a worker has finished jobs that
+ * it has not flushed, so the caller should tell those who wait for them. */
 bool workers_tick(struct workers *workers);
 
 unsigned workers_count(const struct workers *workers);
