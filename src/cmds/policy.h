@@ -1,0 +1,19 @@
+/*
+ * Policy: which commands the owner of the guest allows.
+ *
+ * An allow list that was given means that everything else is refused; the block list wins over
+ * it. Names are not checked: unknown ones do nothing.
+ *
+ * Threads    set up before threads run, then read by any thread without a lock.
+ */
+#pragma once
+
+#include "base/defs.h"
+#include "cmds/command.h"
+
+struct policy;
+
+/* Lists as in the configuration, NULL-terminated; NULL: not given. NULL result: no memory. */
+struct policy *policy_new(const char *const *allow, const char *const *block);
+struct policy *policy_free(struct policy *policy);
+bool policy_allows(const struct policy *policy, const struct command *command);
