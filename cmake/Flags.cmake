@@ -18,12 +18,14 @@ target_compile_options(pqga_flags INTERFACE
     $<$<BOOL:${PQGA_WERROR}>:-Werror>
     $<$<CONFIG:Debug>:-fno-omit-frame-pointer>
     $<$<NOT:$<CONFIG:Debug>>:-fstack-protector-strong>)
-target_compile_definitions(pqga_flags INTERFACE $<$<AND:$<NOT:$<CONFIG:Debug>>,$<STREQUAL:${PQGA_SANITIZE},>>:_FORTIFY_SOURCE=2>)
 target_link_options(pqga_flags INTERFACE -Wl,-z,relro,-z,now)
 
 if(PQGA_SANITIZE)
     target_compile_options(pqga_flags INTERFACE -fsanitize=${PQGA_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
     target_link_options(pqga_flags INTERFACE -fsanitize=${PQGA_SANITIZE})
+endif()
+if(NOT PQGA_SANITIZE)
+    target_compile_definitions(pqga_flags INTERFACE $<$<NOT:$<CONFIG:Debug>>:_FORTIFY_SOURCE=2>)
 endif()
 if(PQGA_SANITIZE MATCHES thread)
     target_compile_definitions(pqga_flags INTERFACE PQGA_TSAN=1)

@@ -32,6 +32,7 @@ enum cmd_flags {
     CMD_SYNC = 1u << 3,        /* starts a resync when earlier requests are stuck */
     CMD_FREEZE_OP = 1u << 4,   /* a freeze or thaw: urgent requests wait while it runs */
     CMD_ALWAYS_INLINE = 1u << 5, /* depends on nothing a barrier changes: never queued */
+    CMD_AUDIT = 1u << 6, /* changes the guest, and the handler writes no audit line of its own */
 };
 
 struct cmd_reply {

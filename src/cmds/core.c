@@ -57,7 +57,7 @@ int cmd_info(struct cmd_env *env, void *args, struct cmd_reply *reply)
     for (i = 0; i < command_count; i++) {
         const struct command *row = &commands[i];
         bool enabled =
-            policy_allows(env->policy, row) && (!frozen || (row->flags & CMD_WHEN_FROZEN) != 0);
+            frozen ? (row->flags & CMD_WHEN_FROZEN) != 0 : policy_allows(env->policy, row);
 
         buf_printf(text, "%s{\"name\": \"%s\", \"enabled\": %s, \"success-response\": %s}",
                    i == 0 ? "" : ", ", row->name, bool_text(enabled),

@@ -1,0 +1,42 @@
+/*
+ * Whose turn it is: one freeze or thaw at a time, and how a thaw gets past a stuck freeze.
+ *
+ * Freeze  begin -> (hook) -> start -> enter/leave around each mount -> complete, or undo -> end
+ * Thaw    thaw -> (FITHAW, hook) -> end
+ *
+ * Threads    any; no call waits but freeze_turn_thaw(), and that one for `patience_ms` at most.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "cmds/linux/mounts.h"
+
+/* 0, or -1: a freeze or thaw is in progress, or the guest is frozen. */
+int freeze_turn_begin(struct cmd_error *reterr);
+
+/* Before the first mount, and after the last: -1 if a thaw wants the freeze to stop. After complete
+ * the guest is frozen and the turn over. */
+int freeze_turn_start(struct cmd_error *reterr);
+int freeze_turn_complete(struct cmd_error *reterr);
+
+/* Around the open and the FIFREEZE of a mount. enter: -1 if a thaw wants the freeze to stop.
+ * leave: false if a thaw went round this mount. The turn is that thaw's then: the caller thaws this
+ * mount, calls freeze_turn_undone() and touches nothing else. */
+int freeze_turn_enter(const struct mount *mount, struct cmd_error *reterr);
+bool freeze_turn_leave(void);
+void freeze_turn_undone(void);
+
+/* The freeze goes back: from here on a thaw waits for its end and does not overtake it. */
+void freeze_turn_undo(void);
+
+/* 1: the thaw is the caller's to do; 0: nothing is frozen; -1: what is in progress does not end. */
+int freeze_turn_thaw(struct cmd_error *reterr);
+
+/* True for the filesystem whose freeze was overtaken and has not come back. */
+bool freeze_turn_is_stuck(const struct mount *mount);
+
+void freeze_turn_end(void);
+
+/* The frozen state is of an earlier process, until the next thaw. */
+void freeze_turn_inherit(void);
+bool freeze_turn_is_inherited(void);

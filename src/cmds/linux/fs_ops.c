@@ -1,0 +1,119 @@
+/*
+ * cmds/linux/fs_ops.c - the ioctls of <linux/fs.h>.
+ *
+ * A trim is cut into chunks only where a chunk costs no more than its share. ext4 walks its block
+ * groups, so whole gigabytes do. Older xfs discards every free extent that touches the range, so
+ * its chunk is an allocation group, which no extent crosses. btrfs trims its unallocated
+ * space at every call and has addresses beyond its size: all at once, like all others.
+ */
+#include "cmds/linux/fs_ops.h"
+
+#include "base/fdio.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+
+#define EXT4_CHUNK (1ULL << 30)
+
+/* The kernel's answer to XFS_IOC_FSGEOMETRY_V1 (xfs(5)); its header is in no package we need. */
+struct xfs_geometry {
+    uint32_t block_size;
+    uint32_t rt_extent_size;
+    uint32_t ag_blocks;
+    uint32_t rest[25];
+};
+#define XFS_GEOMETRY _IOR('X', 100, struct xfs_geometry)
+
+static int real_open(const struct sysroot *root, const struct mount *mount)
+{
+    CLEANUP(fd_closep) int fd = -1;
+    struct stat st;
+
+    fd = sysroot_open(root, mount->target, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return fd;
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    /* Each btrfs subvolume has a device number of its own, which says nothing here. */
+    if (strcmp(mount->fstype, "btrfs") != 0 && st.st_dev != makedev(mount->major, mount->minor))
+        return -ESTALE;
+    return TAKE_FD(fd);
+}
+
+static int real_freeze(int fd)
+{
+    return ioctl(fd, FIFREEZE) < 0 ? -errno : 0;
+}
+
+static int real_thaw(int fd)
+{
+    return ioctl(fd, FITHAW) < 0 ? -errno : 0;
+}
+
+static int real_trim(int fd, struct fstrim_range *range)
+{
+    return ioctl(fd, FITRIM, range) < 0 ? -errno : 0;
+}
+
+static int real_size(int fd, uint64_t *ret_size)
+{
+    struct statvfs st;
+
+    if (fstatvfs(fd, &st) < 0)
+        return -errno;
+    *ret_size = (uint64_t)st.f_blocks * st.f_frsize;
+    return 0;
+}
+
+static int real_trim_chunk(int fd, const char *fstype, uint64_t *ret_chunk)
+{
+    struct xfs_geometry geometry = { 0 };
+
+    *ret_chunk = 0;
+    if (strcmp(fstype, "ext4") == 0) {
+        *ret_chunk = EXT4_CHUNK;
+    } else if (strcmp(fstype, "xfs") == 0) {
+        if (ioctl(fd, XFS_GEOMETRY, &geometry) < 0)
+            return -errno;
+        *ret_chunk = (uint64_t)geometry.block_size * geometry.ag_blocks;
+    }
+    return 0;
+}
+
+static void real_close(int fd)
+{
+    fd_close(fd);
+}
+
+struct fs_ops fs_ops = {
+    .open = real_open,
+    .freeze = real_freeze,
+    .thaw = real_thaw,
+    .trim = real_trim,
+    .size = real_size,
+    .trim_chunk = real_trim_chunk,
+    .close = real_close,
+};
+
+int fs_open(const struct sysroot *root, const struct mounts *mounts, size_t first)
+{
+    int first_error = fs_ops.open(root, &mounts->items[first]);
+
+    if (first_error >= 0)
+        return first_error;
+    for (size_t i = first + 1; i < mounts->count; i++) {
+        int fd;
+
+        if (mounts->items[i].first != first)
+            continue;
+        fd = fs_ops.open(root, &mounts->items[i]);
+        if (fd >= 0)
+            return fd;
+    }
+    return first_error;
+}

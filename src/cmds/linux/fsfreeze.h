@@ -1,0 +1,35 @@
+/*
+ * guest-fsfreeze-*: see docs/ARCHITECTURE.md "Frozen".
+ *
+ * Threads    freeze, freeze-list: a worker (barrier). thaw, status: the urgent worker; status is
+ *            held back by the scheduler until a freeze or thaw in progress has ended. One thread
+ *            of our own waits for the automatic thaw while something is frozen.
+ *            No lock is held across a hook or a FIFREEZE.
+ */
+#pragma once
+
+#include "base/state.h"
+#include "cmds/command.h"
+
+struct freeze_config {
+    const char *hook;            /* NULL: no hook */
+    unsigned hook_timeout_sec;   /* a hook that runs longer is ended and counts as failed */
+    unsigned freeze_timeout_sec; /* thaw by itself after this long; 0: never */
+    const char *const *exclude;  /* mountpoints never frozen; NULL-terminated, or NULL */
+};
+
+struct freeze_list_args {
+    struct arg_str_list mountpoints;
+    bool has_mountpoints;
+};
+extern const struct arg_spec args_freeze_list[];
+
+command_fn cmd_fsfreeze_status, cmd_fsfreeze_freeze, cmd_fsfreeze_freeze_list, cmd_fsfreeze_thaw;
+
+/* Arms what the marker found at start says: thaws by itself at the deadline of the freeze that an
+ * earlier agent began, and at once if the guest was booted since. To be called once, after
+ * ga_frozen_init(). env->freeze lives as long as the process. */
+void fsfreeze_resume(const struct cmd_env *env, struct state *state);
+
+/* A clean end of the agent: thaws if frozen (never called while SIGTERM is ignored). */
+void fsfreeze_finish(const struct cmd_env *env);

@@ -1,0 +1,163 @@
+/*
+ * Filesystems that are frozen and thawed in memory only, in place of cmds/linux/fs_ops.c's ioctls.
+ *
+ * What was done is written down as "+/target" (frozen) and "-/target" (thawed), in order. A freeze
+ * of `hang_on` waits until fake_fs_release(), as a FIFREEZE of a dead disk does.
+ */
+#pragma once
+
+#include "base/defs.h"
+#include "cmds/linux/fs_ops.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#define FAKE_FS_MAX   16
+#define FAKE_WAIT_SEC 20 /* for a test that hangs, not for one that passes */
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct {
+        char target[64];
+        unsigned major, minor;
+        bool frozen;
+    } fs[FAKE_FS_MAX];
+    size_t count;
+    char done[1024];
+    const char *hang_on, *fail_on, *fail_open_on;
+    int error;
+    bool hanging, released;
+} fake = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+
+static inline int fake_open(const struct sysroot *root, const struct mount *mount)
+{
+    size_t i;
+
+    PTOK(pthread_mutex_lock(&fake.lock));
+    if (fake.fail_open_on && strcmp(mount->target, fake.fail_open_on) == 0) {
+        PTOK(pthread_mutex_unlock(&fake.lock));
+        return -fake.error;
+    }
+    for (i = 0; i < fake.count; i++)
+        if (fake.fs[i].major == mount->major && fake.fs[i].minor == mount->minor)
+            break;
+    assert(i < FAKE_FS_MAX);
+    if (i == fake.count) {
+        fake.count++;
+        fake.fs[i].major = mount->major;
+        fake.fs[i].minor = mount->minor;
+        snprintf(fake.fs[i].target, sizeof(fake.fs[i].target), "%s", mount->target);
+    }
+    PTOK(pthread_mutex_unlock(&fake.lock));
+    return (int)i;
+}
+
+static inline void fake_note(char sign, size_t i)
+{
+    size_t len = strlen(fake.done);
+
+    snprintf(fake.done + len, sizeof(fake.done) - len, "%s%c%s", len ? " " : "", sign,
+             fake.fs[i].target);
+}
+
+static inline void fake_wait(const bool *flag)
+{
+    struct timespec limit;
+
+    clock_gettime(CLOCK_REALTIME, &limit);
+    limit.tv_sec += FAKE_WAIT_SEC;
+    while (!*flag)
+        PTOK(pthread_cond_timedwait(&fake.changed, &fake.lock, &limit));
+}
+
+static inline int fake_freeze(int fd)
+{
+    size_t i = (size_t)fd;
+    int r = 0;
+
+    PTOK(pthread_mutex_lock(&fake.lock));
+    if (fake.hang_on && strcmp(fake.fs[i].target, fake.hang_on) == 0) {
+        fake.hanging = true;
+        PTOK(pthread_cond_broadcast(&fake.changed));
+        fake_wait(&fake.released);
+    }
+    if (fake.fail_on && strcmp(fake.fs[i].target, fake.fail_on) == 0) {
+        r = -fake.error;
+    } else if (fake.fs[i].frozen) {
+        r = -EBUSY;
+    } else {
+        fake.fs[i].frozen = true;
+        fake_note('+', i);
+    }
+    PTOK(pthread_mutex_unlock(&fake.lock));
+    return r;
+}
+
+static inline int fake_thaw(int fd)
+{
+    size_t i = (size_t)fd;
+    int r = -EINVAL;
+
+    PTOK(pthread_mutex_lock(&fake.lock));
+    if (fake.fs[i].frozen) {
+        fake.fs[i].frozen = false;
+        fake_note('-', i);
+        r = 0;
+    }
+    PTOK(pthread_mutex_unlock(&fake.lock));
+    return r;
+}
+
+static inline void fake_close(int fd)
+{
+    assert(fd >= 0 && (size_t)fd < fake.count);
+}
+
+/* Waits until a freeze hangs. */
+static inline void fake_fs_wait_hanging(void)
+{
+    PTOK(pthread_mutex_lock(&fake.lock));
+    fake_wait(&fake.hanging);
+    PTOK(pthread_mutex_unlock(&fake.lock));
+}
+
+static inline void fake_fs_release(void)
+{
+    PTOK(pthread_mutex_lock(&fake.lock));
+    fake.released = true;
+    PTOK(pthread_cond_broadcast(&fake.changed));
+    PTOK(pthread_mutex_unlock(&fake.lock));
+}
+
+static inline size_t fake_fs_frozen_count(void)
+{
+    size_t count = 0;
+
+    PTOK(pthread_mutex_lock(&fake.lock));
+    for (size_t i = 0; i < fake.count; i++)
+        count += fake.fs[i].frozen;
+    PTOK(pthread_mutex_unlock(&fake.lock));
+    return count;
+}
+
+static inline void fake_fs_reset(void)
+{
+    PTOK(pthread_mutex_lock(&fake.lock));
+    memset(fake.fs, 0, sizeof(fake.fs));
+    fake.count = 0;
+    fake.done[0] = '\0';
+    fake.hang_on = fake.fail_on = fake.fail_open_on = NULL;
+    fake.hanging = fake.released = false;
+    PTOK(pthread_mutex_unlock(&fake.lock));
+    fs_ops.open = fake_open;
+    fs_ops.freeze = fake_freeze;
+    fs_ops.thaw = fake_thaw;
+    fs_ops.close = fake_close;
+}
