@@ -1,0 +1,97 @@
+#include "proto/json_keys.h"
+
+#include <errno.h>
+#include <sys/random.h>
+
+#define CAPACITY_MIN 64
+
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+    unsigned __int128 product = (unsigned __int128)(a ^ 0x9E3779B97F4A7C15u) * (b | 1);
+
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static uint64_t hash_key(const struct key_table *table, const char *bytes, size_t len,
+                         uint32_t object)
+{
+    uint64_t hash = mix(table->seed ^ object, table->seed + len);
+
+    while (len > 0) {
+        size_t part = MIN_OF(len, sizeof(uint64_t));
+        uint64_t word = 0;
+
+        memcpy(&word, bytes, part);
+        hash = mix(hash ^ word, table->seed);
+        bytes += part;
+        len -= part;
+    }
+    return mix(hash, hash >> 32);
+}
+
+static struct key_slot *find_slot(const struct key_table *table, const struct json_node *nodes,
+                                  const char *text, uint32_t object, uint32_t key)
+{
+    const struct json_node *node = &nodes[key];
+    size_t i = hash_key(table, text + node->str.off, node->str.len, object);
+
+    for (;; i++) {
+        struct key_slot *slot = &table->slots[i & (table->capacity - 1)];
+        const struct json_node *other = &nodes[slot->key];
+
+        if (slot->object == 0)
+            return slot;
+        if (slot->object == object + 1 && other->str.len == node->str.len &&
+            memcmp(text + other->str.off, text + node->str.off, node->str.len) == 0)
+            return slot;
+    }
+}
+
+static int grow(struct key_table *table, const struct json_node *nodes, const char *text)
+{
+    struct key_table larger = { .capacity = MAX_OF(table->capacity * 2, (size_t)CAPACITY_MIN),
+                                .count = table->count,
+                                .seed = table->seed };
+    size_t i;
+
+    if (table->capacity == 0 &&
+        getrandom(&larger.seed, sizeof(larger.seed), GRND_NONBLOCK) != sizeof(larger.seed))
+        larger.seed = (uint64_t)(uintptr_t)text * 0x9E3779B97F4A7C15u; /* early boot */
+    larger.slots = calloc(larger.capacity, sizeof(*larger.slots));
+    if (!larger.slots)
+        return -ENOMEM;
+    for (i = 0; i < table->capacity; i++) {
+        const struct key_slot *slot = &table->slots[i];
+
+        if (slot->object != 0)
+            *find_slot(&larger, nodes, text, slot->object - 1, slot->key) = *slot;
+    }
+    free(table->slots);
+    *table = larger;
+    return 0;
+}
+
+int key_table_add(struct key_table *table, const struct json_node *nodes, const char *text,
+                  uint32_t object, uint32_t key)
+{
+    struct key_slot *slot;
+
+    if (table->count * 2 >= table->capacity) {
+        int r = grow(table, nodes, text);
+
+        if (r < 0)
+            return r;
+    }
+    slot = find_slot(table, nodes, text, object, key);
+    if (slot->object != 0)
+        return 1;
+    *slot = (struct key_slot){ .object = object + 1, .key = key };
+    table->count++;
+    return 0;
+}
+
+void key_table_done(struct key_table *table)
+{
+    free(table->slots);
+    *table = (struct key_table){ 0 };
+}
