@@ -1,0 +1,55 @@
+/*
+ * agent/budget.c
+ *
+ *   field     written by                       read by       order, and what it buys
+ *   used      all: add and subtract            I/O thread    seq_cst with wanted: a giver sees that
+ * it is wanted, or the taker what was given wanted    I/O thread sets, givers clear    givers see
+ * above share     all: add and subtract            I/O thread    relaxed is enough: a late zero
+ * only delays until the kick that follows it
+ */
+#include "agent/budget.h"
+
+void budget_init(struct budget *budget, size_t limit, struct wake_fd *notify)
+{
+    budget->limit = limit;
+    budget->notify = notify;
+    atomic_init(&budget->used, 0);
+    atomic_init(&budget->wanted, false);
+}
+
+static bool fits(struct budget *budget, struct share *share, size_t bytes)
+{
+    return atomic_load(&share->used) == 0 || atomic_load(&budget->used) + bytes <= budget->limit;
+}
+
+bool budget_take(struct budget *budget, struct share *share, size_t bytes)
+{
+    if (bytes > 0 && !fits(budget, share, bytes)) {
+        atomic_store(&budget->wanted, true);
+        if (!fits(budget, share, bytes))
+            return false;
+    }
+    atomic_fetch_add(&budget->used, bytes);
+    atomic_fetch_add(&share->used, bytes);
+    return true;
+}
+
+void budget_give(struct budget *budget, struct share *share, size_t bytes)
+{
+    if (bytes == 0)
+        return;
+    atomic_fetch_sub(&share->used, bytes);
+    atomic_fetch_sub(&budget->used, bytes);
+    if (atomic_load(&budget->wanted) && atomic_exchange(&budget->wanted, false))
+        wake_fd_kick(budget->notify);
+}
+
+void budget_adjust(struct budget *budget, struct share *share, size_t from, size_t to)
+{
+    if (to > from) {
+        atomic_fetch_add(&share->used, to - from);
+        atomic_fetch_add(&budget->used, to - from);
+    } else {
+        budget_give(budget, share, from - to);
+    }
+}

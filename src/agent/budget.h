@@ -1,0 +1,34 @@
+/*
+ * Memory budget: bytes of requests and replies that the agent holds for its hosts.
+ *
+ * A request asks in the order of its session before it is scheduled, so that the oldest one of a
+ * session always has what it needs and can finish; a session that holds nothing is never
+ * refused, so that a client that does not read its replies holds back nobody else.
+ *
+ * Threads    budget_take(): the I/O thread. budget_adjust(), budget_give(): any thread.
+ */
+#pragma once
+
+#include "base/defs.h"
+#include "base/wake.h"
+
+#include <stdatomic.h>
+
+struct budget {
+    size_t limit;
+    _Atomic size_t used;
+    _Atomic bool wanted;    /* somebody was refused: tell when something comes back */
+    struct wake_fd *notify; /* the I/O thread's */
+};
+
+/* What one session holds of it. */
+struct share {
+    _Atomic size_t used;
+};
+
+void budget_init(struct budget *budget, size_t limit, struct wake_fd *notify);
+/* False: not now; notify is kicked when it is worth another try. */
+bool budget_take(struct budget *budget, struct share *share, size_t bytes);
+void budget_give(struct budget *budget, struct share *share, size_t bytes);
+/* A reservation of `from` bytes turned out to be `to` bytes. */
+void budget_adjust(struct budget *budget, struct share *share, size_t from, size_t to);

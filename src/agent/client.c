@@ -1,0 +1,281 @@
+/*
+ * agent/client.c - the reading side of a client.
+ *
+ *   field       written by                 read by           order, and what it buys
+ *   refs        all                        all               acq_rel: the last one frees
+ *   gone        I/O thread                 token holder      seq_cst with a kick behind it
+ *   unsent      I/O: add; holder: sub      I/O, holder       seq_cst with wants_room: either the
+ * I/O wants_room  I/O sets, holder clears    holder            thread sees the room, or it is
+ * kicked over        I/O thread                 workers           relaxed: a hint for long commands
+ */
+#include "agent/client.h"
+
+#include "agent/dispatch.h"
+#include "agent/loop.h"
+#include "agent/output.h"
+#include "agent/port.h"
+#include "base/log.h"
+
+#include <poll.h>
+#include <sys/epoll.h>
+
+/* A large request that waits for memory stops the reading behind it. */
+#define WAITING_MAX_BYTES MIB
+
+struct session *session_new(struct client *client)
+{
+    struct session *session = calloc(1, sizeof(*session));
+
+    if (!session)
+        return NULL;
+    session->stream = stream_new(client->agent->sched);
+    if (!session->stream) {
+        free(session);
+        return NULL;
+    }
+    atomic_init(&session->refs, 1);
+    atomic_fetch_add(&client->refs, 1);
+    session->client = client;
+    STAILQ_INIT(&session->waiting);
+    return session;
+}
+
+void session_unref(struct session *session)
+{
+    if (atomic_fetch_sub_explicit(&session->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    stream_close(session->stream);
+    client_unref(session->client);
+    free(session);
+}
+
+void session_close(struct session *session)
+{
+    atomic_store(&session->over, true);
+    session_unref(session);
+}
+
+static void client_free(struct client *client)
+{
+    window_free(client->window);
+    framer_free(client->framer);
+    free(client);
+}
+
+void client_unref(struct client *client)
+{
+    if (atomic_fetch_sub_explicit(&client->refs, 1, memory_order_acq_rel) == 1)
+        client_free(client);
+}
+
+static void client_ready(struct agent *agent, struct source *source, uint32_t events)
+{
+    struct client *client = CONTAINER_OF(source, struct client, source);
+
+    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
+        client->readable = true;
+        loop_run_client(client);
+    }
+}
+
+struct client *client_new(struct agent *agent, int fd, bool owns_fd)
+{
+    struct client *client = calloc(1, sizeof(*client));
+
+    if (!client)
+        return NULL;
+    atomic_init(&client->refs, 1);
+    client->source.ready = client_ready;
+    client->agent = agent;
+    client->channel = agent->channel;
+    client->fd = fd;
+    client->owns_fd = owns_fd;
+    client->window = window_new(agent->config->max_requests);
+    client->framer = framer_new(agent->config->max_message_size);
+    if (client->window && client->framer)
+        client->session = session_new(client);
+    if (!client->session) {
+        client_free(client);
+        return NULL;
+    }
+    TAILQ_INSERT_TAIL(&agent->clients, client, link);
+    agent->client_count++;
+    return client;
+}
+
+void client_end(struct client *client)
+{
+    struct agent *agent = client->agent;
+
+    if (atomic_load(&client->gone))
+        return;
+    if (client->owns_fd)
+        epoll_ctl(agent->epoll_fd, EPOLL_CTL_DEL, client->fd, NULL);
+    loop_forget_client(client);
+    TAILQ_REMOVE(&agent->clients, client, link);
+    agent->client_count--;
+    client->framer = framer_free(client->framer);
+    atomic_store(&client->gone, true);
+    if (client->sync)
+        dispatch_sync(client);
+    session_close(client->session);
+    output_kick(client);
+    output_poke(client);
+    if (!client->owns_fd)
+        port_ended(client);
+    client_unref(client);
+}
+
+/* The session starts anew: what has not finished goes on in the background, and its replies are
+ * dropped for ever. */
+static void resync(struct client *client)
+{
+    struct session *session = session_new(client);
+    struct session *old = client->session;
+    struct call *call = client->sync;
+
+    if (!session) {
+        client_end(client);
+        return;
+    }
+    log_info("session: %u requests are stuck, their replies are dropped",
+             atomic_load(&old->unfinished));
+    window_abandon(client->window);
+    client->session = session;
+    atomic_fetch_add(&session->refs, 1);
+    call->session = session;
+    session_unref(old);
+    session_close(old);
+    dispatch_sync(client);
+    client->kick = true; /* also for ready replies that stood behind a stuck one */
+}
+
+/* Waiting for room: true when there is none, and a kick will come. */
+static bool window_full(struct client *client)
+{
+    unsigned capacity = window_capacity(client->window);
+
+    if (atomic_load(&client->unsent) < capacity)
+        return false;
+    atomic_store(&client->wants_room, true);
+    return atomic_load(&client->unsent) >= capacity;
+}
+
+/* True while no further request may be taken from this client. */
+static bool is_held_back(struct client *client)
+{
+    return client->sync || client->session->waiting_bytes > WAITING_MAX_BYTES ||
+           client->agent->stopping || window_full(client);
+}
+
+/* Serves what has been read: true when all of it was used up. */
+static bool serve_input(struct client *client)
+{
+    while (!is_held_back(client)) {
+        struct json_doc *doc = NULL;
+        struct cmd_error error = { 0 };
+
+        switch (framer_next(client->framer, &doc, &error)) {
+        case FRAME_MORE:
+            return true;
+        case FRAME_MESSAGE:
+            dispatch_message(client, doc);
+            break;
+        case FRAME_ERROR:
+        case FRAME_NOMEM:
+            dispatch_error(client, &error);
+            break;
+        }
+        if (atomic_load(&client->gone))
+            return false;
+    }
+    return false;
+}
+
+/* The other side is closed for good and not only for sending. */
+static bool peer_has_left(const struct client *client)
+{
+    struct pollfd pollfd = { .fd = client->fd };
+
+    return poll(&pollfd, 1, 0) == 1 && (pollfd.revents & (POLLHUP | POLLERR));
+}
+
+/* End of file: all that was sent is served and, if anybody still listens, answered. A port's next
+ * host must not get the answers of this one. */
+static void end_if_served(struct client *client)
+{
+    if (client->owns_fd && atomic_load(&client->unsent) > 0 && !peer_has_left(client)) {
+        atomic_store(&client->wants_room, true);
+        if (atomic_load(&client->unsent) > 0)
+            return;
+    }
+    client_end(client);
+}
+
+/* False: the client ended. */
+static bool read_input(struct client *client)
+{
+    size_t size, len = 0;
+    char *space = framer_space(client->framer, &size);
+
+    if (!space) {
+        log_err("session: out of memory for input, the client is dropped");
+        client_end(client);
+        return false;
+    }
+    switch (endpoint_read(client->channel, client->fd, space, size, &len)) {
+    case ENDPOINT_OK:
+        framer_fed(client->framer, len);
+        /* A stream socket that gave less than asked for is empty (epoll(7)). */
+        client->readable = len == size || !client->owns_fd;
+        return true;
+    case ENDPOINT_AGAIN:
+        client->readable = false;
+        return true;
+    case ENDPOINT_FAILED:
+        client->failed = true;
+        break;
+    case ENDPOINT_HANGUP:
+        break;
+    }
+    client->readable = false;
+    client->eof = true;
+    return true;
+}
+
+bool client_turn(struct client *client)
+{
+    bool more = false;
+
+    atomic_fetch_add(&client->refs, 1);
+    if (serve_input(client)) {
+        if (client->eof)
+            end_if_served(client);
+        else if (client->readable && read_input(client))
+            more = serve_input(client) && (client->readable || client->eof);
+    }
+    if (client->kick)
+        output_kick(client);
+    client->kick = false;
+    more = more && !atomic_load(&client->gone);
+    client_unref(client);
+    return more;
+}
+
+void client_check(struct client *client)
+{
+    if (client->sync) {
+        if (atomic_load(&client->session->unfinished) == 0)
+            dispatch_sync(client);
+        else if (now_ns() >= client->sync_deadline_ns)
+            resync(client);
+        else
+            return;
+    }
+    loop_run_client(client);
+}
+
+int64_t client_deadline(const struct client *client)
+{
+    return client->sync ? client->sync_deadline_ns : INT64_MAX;
+}

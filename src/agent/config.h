@@ -1,0 +1,57 @@
+/*
+ * Configuration: defaults, then the file, then the command line; lists add up.
+ *
+ * Threads    main, before threads run; read-only afterwards.
+ * Ownership  config_done() frees all strings and lists.
+ */
+#pragma once
+
+#include "base/defs.h"
+
+#define CONFIG_DEFAULT_FILE    "/etc/qemu/qemu-ga.conf"
+#define CONFIG_DEFAULT_HOOK    "/etc/qemu/fsfreeze-hook"
+#define CONFIG_DEFAULT_PIDFILE "/var/run/qemu-ga.pid"
+
+struct config {
+    /* qemu-ga's keys */
+    bool daemonize;
+    char *method; /* as given; checked when the channel is opened */
+    char *path;   /* the method's default if none was given; NULL: a socket is passed */
+    char *logfile;
+    char *pidfile;
+    char *fsfreeze_hook; /* NULL: no hook */
+    char *statedir;
+    bool verbose;
+    bool retry_path;
+    char **block_rpcs; /* NULL-terminated; NULL: none given */
+    char **allow_rpcs; /* NULL-terminated; NULL: no allow list */
+
+    /* ours; unit, range and default stand in setting.c's table, which the docs are checked against
+     */
+    unsigned max_workers;
+    unsigned resync_grace_ms;
+    unsigned max_clients;
+    unsigned max_requests;   /* in flight, per session */
+    size_t max_message_size; /* bytes */
+    size_t max_memory; /* bytes of requests and replies, all sessions */
+    unsigned max_handles;
+    unsigned max_execs;
+    size_t max_exec_output; /* bytes held, all processes */
+    unsigned freeze_timeout_sec;
+    unsigned hook_timeout_sec;
+    char **freeze_exclude;
+};
+
+enum config_result {
+    CONFIG_RUN,    /* go on */
+    CONFIG_DONE,   /* --help, --version, --dump-conf, a list: printed, exit 0 */
+    CONFIG_FAILED, /* told on stderr/stdout, exit 1 */
+};
+
+/* `ret_config` is zeroed or was; it needs config_done() whatever the result. argv is reordered. */
+enum config_result config_load(int argc, char **argv, struct config *ret_config);
+
+/* Paths that were given relative to the working directory become absolute: for a daemon, which
+ * leaves that directory. 0 or -errno. */
+int config_absolute_paths(struct config *config);
+void config_done(struct config *config);

@@ -1,0 +1,44 @@
+/*
+ * Becoming a daemon: pid file, session, standard descriptors; readiness for a service manager.
+ *
+ *     daemon_prepare() -> agent_start() -> daemon_detach() -> agent_serve() -> daemon_end()
+ *
+ * Threads    main, which becomes the I/O thread: daemon_detach() forks, so no other thread may
+ *            run yet.
+ * Verdict    the parent exits 0 only when the child has the pid file and is on its own; if the
+ *            child fails before, the parent exits 1. All that agent_start() opens was opened
+ *            before, so the exit status covers it too. Descriptors stay valid over the fork, but a
+ *            signalfd reports the signals of the process that put it into an epoll set: make it
+ *            behind daemon_detach().
+ * Pid file   decimal and newline, mode 0600, held with a write lock of fcntl (which a fork does not
+ *            hand on: the child takes it) and removed at the end by whoever holds it.
+ *            daemon_prepare() only asks whether somebody holds it, so that a second daemon goes
+ *            before it takes the socket from the first.
+ * Frozen     a guest found frozen at start may have its pid file on a frozen filesystem, where
+ *            creating it would block before the thaw can be asked for. So the file waits:
+ *            daemon_pidfile_late() makes it once the guest is thawed. Until then two daemons
+ *            are kept apart by nothing but the channel, as in qemu-ga.
+ */
+#pragma once
+
+#include "base/defs.h"
+
+/* Before anything is opened: refuses when another process holds `pidfile`; sets the umask. 0, or -1
+ * with a log line. */
+int daemon_prepare(const char *pidfile);
+
+/* 0 in the child, with `pidfile` (borrowed until daemon_end()) locked and written, or put off.
+ * -1 with a log line: the caller cleans up and exits 1. The parent does not return from a fork
+ * that worked. */
+int daemon_detach(const char *pidfile);
+
+/* Makes a pid file that was put off, if the guest is thawed by now; else nothing, cheaply. The I/O
+ * thread calls it after a thaw. A failure is logged and the agent goes on without. */
+void daemon_pidfile_late(void);
+
+/* Removes the pid file if this process holds it; not while frozen, when that could block. */
+void daemon_end(void);
+
+/* Tells the service manager that the agent serves: the datagram of sd_notify(3) to $NOTIFY_SOCKET;
+ * nothing without one. A failure is logged. The environment is changed: before threads run. */
+void daemon_notify_ready(void);

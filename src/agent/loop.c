@@ -1,0 +1,373 @@
+/*
+ * agent/loop.c - one epoll set for everything the I/O thread waits for.
+ *
+ *   field         written by       read by       order, and what it buys
+ *   wake.pending  any thread       I/O thread    see base/wake.c
+ *   backlog       any: set         I/O: clears   seq_cst: whoever sets it first kicks; the I/O
+ * thread looks once more behind clearing it the rest of struct agent belongs to the I/O thread
+ */
+#include "agent/loop.h"
+
+#include "agent/client.h"
+#include "agent/daemon.h"
+#include "agent/dispatch.h"
+#include "agent/output.h"
+#include "agent/port.h"
+#include "base/fdio.h"
+#include "base/frozen.h"
+#include "base/log.h"
+#include "pool/workers.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define EVENTS_AT_ONCE  64
+#define ACCEPT_PAUSE_NS (NSEC_PER_SEC)
+#define STOP_GRACE_NS   (NSEC_PER_SEC)
+#define REOPEN_NS       (5 * NSEC_PER_SEC) /* as qemu-ga */
+
+int64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
+}
+
+void agent_kick(struct agent *agent)
+{
+    wake_fd_kick(&agent->wake);
+}
+
+int loop_add(struct agent *agent, int fd, uint32_t events, struct source *source)
+{
+    struct epoll_event event = { .events = events, .data.ptr = source };
+
+    return epoll_ctl(agent->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+void loop_run_client(struct client *client)
+{
+    if (client->runnable)
+        return;
+    client->runnable = true;
+    TAILQ_INSERT_TAIL(&client->agent->runnable, client, runnable_link);
+}
+
+void loop_forget_client(struct client *client)
+{
+    if (client->runnable)
+        TAILQ_REMOVE(&client->agent->runnable, client, runnable_link);
+    client->runnable = false;
+}
+
+static void run_clients(struct agent *agent)
+{
+    struct client_list turn = TAILQ_HEAD_INITIALIZER(turn);
+    struct client *client;
+
+    TAILQ_CONCAT(&turn, &agent->runnable, runnable_link);
+    while ((client = TAILQ_FIRST(&turn))) {
+        TAILQ_REMOVE(&turn, client, runnable_link);
+        client->runnable = false;
+        if (client_turn(client))
+            loop_run_client(client);
+    }
+}
+
+/* Accepting */
+
+static void accept_again(struct agent *agent)
+{
+    agent->accept_at_ns = 0;
+    if (agent->channel && channel_is_listener(agent->channel) && !agent->accepting &&
+        agent->client_count < agent->config->max_clients)
+        agent->accepting =
+            loop_add(agent, channel_listen_fd(agent->channel), EPOLLIN, &agent->listen_source) == 0;
+}
+
+static void accept_pause(struct agent *agent)
+{
+    if (agent->accepting)
+        epoll_ctl(agent->epoll_fd, EPOLL_CTL_DEL, channel_listen_fd(agent->channel), NULL);
+    agent->accepting = false;
+}
+
+static void add_client(struct agent *agent, int fd)
+{
+    struct client *client = client_new(agent, fd, /* owns_fd= */ true);
+
+    if (!client) {
+        log_err("no memory for another client, its connection is closed");
+        fd_close(fd);
+        return;
+    }
+    if (loop_add(agent, fd, endpoint_events(agent->channel) | EPOLLET, &client->source) < 0) {
+        log_err("cannot watch another client, its connection is closed");
+        client_end(client);
+        return;
+    }
+    client->readable = true;
+    loop_run_client(client);
+}
+
+/* Takes who waits; at the limit the others wait in the backlog until a client leaves. */
+static void listen_ready(struct agent *agent, struct source *source, uint32_t events)
+{
+    while (agent->client_count < agent->config->max_clients) {
+        int fd = channel_accept(agent->channel);
+
+        if (fd == -EAGAIN)
+            return;
+        if (fd < 0) {
+            log_warn("cannot accept a client: %s, trying again in a second", err_text(fd));
+            agent->accept_at_ns = now_ns() + ACCEPT_PAUSE_NS;
+            break;
+        }
+        add_client(agent, fd);
+    }
+    accept_pause(agent);
+}
+
+/* What may have changed while the loop slept */
+
+static void check_clients(struct agent *agent)
+{
+    struct client *client, *following;
+
+    for (client = TAILQ_FIRST(&agent->clients); client; client = following) {
+        following = TAILQ_NEXT(client, link);
+        client_check(client);
+    }
+}
+
+static void check_gated(struct agent *agent)
+{
+    struct session *session, *following;
+
+    for (session = TAILQ_FIRST(&agent->gated); session; session = following) {
+        following = TAILQ_NEXT(session, gated);
+        dispatch_waiting(session);
+    }
+}
+
+/* Opening the channel */
+
+static void watch_channel(struct agent *agent)
+{
+    if (channel_is_listener(agent->channel))
+        accept_again(agent);
+    else
+        port_watch(agent);
+}
+
+void loop_reopen_later(struct agent *agent)
+{
+    agent->reopen_at_ns = now_ns() + REOPEN_NS;
+}
+
+static void reopen(struct agent *agent)
+{
+    int r = agent->channel ? channel_reopen(agent->channel) : agent_open_channel(agent);
+
+    agent->reopen_at_ns = 0;
+    if (r < 0)
+        loop_reopen_later(agent);
+    else
+        watch_channel(agent);
+}
+
+static void wake_ready(struct agent *agent, struct source *source, uint32_t events)
+{
+    wake_fd_clear(&agent->wake);
+    agent->ticking = atomic_load(&agent->backlog);
+    check_gated(agent);
+    check_clients(agent);
+    port_check(agent);
+    daemon_pidfile_late();
+    if (agent->accept_at_ns == 0)
+        accept_again(agent);
+}
+
+/* Signals */
+
+static void begin_stop(struct agent *agent)
+{
+    agent->stopping = true;
+    agent->stop_by_ns = now_ns() + STOP_GRACE_NS;
+    atomic_store(&agent->ending, true);
+}
+
+static void signal_ready(struct agent *agent, struct source *source, uint32_t events)
+{
+    struct signalfd_siginfo info;
+
+    while (read(agent->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        if (info.ssi_signo == SIGHUP) {
+            log_reopen();
+        } else if (ga_is_frozen()) {
+            log_warn("signal %u is ignored while filesystems are frozen", info.ssi_signo);
+        } else {
+            log_debug("received signal num %u, quitting", info.ssi_signo);
+            begin_stop(agent);
+        }
+    }
+}
+
+/* Timers */
+
+static int64_t next_deadline(const struct agent *agent)
+{
+    int64_t deadline = INT64_MAX;
+    const struct client *client;
+
+    TAILQ_FOREACH(client, &agent->clients, link)
+    deadline = MIN_OF(deadline, client_deadline(client));
+    if (agent->accept_at_ns)
+        deadline = MIN_OF(deadline, agent->accept_at_ns);
+    if (agent->reopen_at_ns)
+        deadline = MIN_OF(deadline, agent->reopen_at_ns);
+    if (agent->stopping)
+        deadline = MIN_OF(deadline, agent->stop_by_ns);
+    return deadline;
+}
+
+static int wait_ms(const struct agent *agent)
+{
+    int64_t deadline, left_ms;
+
+    if (!TAILQ_EMPTY(&agent->runnable))
+        return 0;
+    deadline = next_deadline(agent);
+    if (deadline == INT64_MAX)
+        return agent->ticking ? WORKERS_TICK_MS : -1;
+    left_ms = (deadline - now_ns() + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC;
+    left_ms = MAX_OF(0, left_ms);
+    return (int)(agent->ticking ? MIN_OF(left_ms, WORKERS_TICK_MS) : left_ms);
+}
+
+static void run_timers(struct agent *agent)
+{
+    struct client *client, *following;
+    int64_t now = now_ns();
+
+    for (client = TAILQ_FIRST(&agent->clients); client; client = following) {
+        following = TAILQ_NEXT(client, link);
+        if (client_deadline(client) <= now)
+            client_check(client);
+    }
+    if (agent->accept_at_ns && agent->accept_at_ns <= now)
+        accept_again(agent);
+    if (agent->reopen_at_ns && agent->reopen_at_ns <= now)
+        reopen(agent);
+}
+
+/* True when nothing is left to wait for: all requests are answered, or the grace has passed. */
+static bool may_stop(const struct agent *agent)
+{
+    const struct client *client;
+
+    if (now_ns() >= agent->stop_by_ns)
+        return true;
+    TAILQ_FOREACH(client, &agent->clients, link)
+    if (atomic_load(&client->session->unfinished) > 0)
+        return false;
+    return true;
+}
+
+static void handle_events(struct agent *agent, const struct epoll_event *events, int count)
+{
+    for (int i = 0; i < count; i++) {
+        struct source *source = events[i].data.ptr;
+
+        source->ready(agent, source, events[i].events);
+    }
+}
+
+/* While jobs wait for busy workers; replies that a stuck worker has not flushed go out here. */
+static void tick(struct agent *agent)
+{
+    if (sched_tick(agent->sched)) {
+        struct client *client;
+
+        TAILQ_FOREACH(client, &agent->clients, link)
+        output_kick(client);
+    }
+    agent->ticking = sched_need_tick(agent->sched);
+    if (agent->ticking)
+        return;
+    atomic_store(&agent->backlog, false);
+    if (sched_need_tick(agent->sched)) /* it came between the two */
+        agent->ticking = !atomic_exchange(&agent->backlog, true);
+}
+
+int loop_run(struct agent *agent)
+{
+    struct epoll_event events[EVENTS_AT_ONCE];
+
+    while (!agent->stopping || !may_stop(agent)) {
+        int timeout = wait_ms(agent);
+        int count = epoll_wait(agent->epoll_fd, events, EVENTS_AT_ONCE, timeout);
+
+        if (count < 0 && errno != EINTR) {
+            log_err("epoll_wait failed: %s", err_text(errno));
+            return EXIT_FAILURE;
+        }
+        handle_events(agent, events, count);
+        if (timeout > 0)
+            run_timers(agent);
+        if (agent->ticking && count == 0)
+            tick(agent);
+        run_clients(agent);
+    }
+    return agent->exit_status;
+}
+
+static int open_signals(struct agent *agent)
+{
+    sigset_t signals;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    agent->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    return agent->signal_fd < 0 ? -errno : 0;
+}
+
+int loop_init(struct agent *agent)
+{
+    int r;
+
+    TAILQ_INIT(&agent->clients);
+    TAILQ_INIT(&agent->runnable);
+    TAILQ_INIT(&agent->gated);
+    agent->wake_source.ready = wake_ready;
+    agent->signal_source.ready = signal_ready;
+    agent->listen_source.ready = listen_ready;
+    agent->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (agent->epoll_fd < 0)
+        return -errno;
+    r = open_signals(agent);
+    if (r == 0)
+        r = loop_add(agent, agent->wake.fd, EPOLLIN, &agent->wake_source);
+    if (r == 0)
+        r = loop_add(agent, agent->signal_fd, EPOLLIN, &agent->signal_source);
+    if (r < 0)
+        return r;
+    if (agent->channel)
+        watch_channel(agent);
+    else
+        loop_reopen_later(agent);
+    return 0;
+}
+
+void loop_done(struct agent *agent)
+{
+    agent->epoll_fd = fd_close(agent->epoll_fd);
+    agent->signal_fd = fd_close(agent->signal_fd);
+}

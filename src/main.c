@@ -1,0 +1,51 @@
+/*
+ * main.c - from the command line to a served host and back.
+ */
+#include "agent/agent.h"
+#include "agent/config.h"
+#include "agent/daemon.h"
+#include "base/error.h"
+#include "base/log.h"
+
+/* Opens everything and, as a daemon, detaches. 0, or -1 with a log line. */
+static int start(struct config *config, struct agent **ret_agent)
+{
+    int r = 0;
+
+    if (config->daemonize) {
+        r = config_absolute_paths(config);
+        if (r < 0)
+            log_err("config: cannot make the paths absolute: %s", err_text(r));
+    }
+    if (r < 0 || (config->daemonize && daemon_prepare(config->pidfile) < 0))
+        return -1;
+    if (agent_start(config, ret_agent) < 0)
+        return -1;
+    if (config->daemonize && daemon_detach(config->pidfile) < 0)
+        return -1;
+    daemon_notify_ready();
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct config config = { 0 };
+    struct agent *agent = NULL;
+    int status = EXIT_FAILURE;
+
+    switch (config_load(argc, argv, &config)) {
+    case CONFIG_RUN:
+        if (start(&config, &agent) == 0)
+            status = agent_serve(agent);
+        break;
+    case CONFIG_DONE:
+        status = EXIT_SUCCESS;
+        break;
+    case CONFIG_FAILED:
+        break;
+    }
+    agent_free(agent);
+    daemon_end();
+    config_done(&config);
+    return status;
+}
