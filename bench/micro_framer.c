@@ -1,6 +1,7 @@
 /*
  * Framer and parser: a request in a stream of its like, as the I/O thread reads them.
  */
+#include "base/block.h"
 #include "micro.h"
 #include "proto/framer.h"
 #include "proto/request.h"
@@ -104,6 +105,8 @@ static void measure_payload(const char *name, size_t payload)
 int main(int argc, char **argv)
 {
     micro_options(argc, argv);
+    block_init();
+    block_keep(); /* as the agent does while large requests come in */
     measure_requests("frame guest-ping", "{\"execute\":\"guest-ping\",\"id\":1000000001}\n");
     measure_requests("frame guest-file-read",
                      "{\"execute\":\"guest-file-read\",\"arguments\":{\"handle\":1000,"

@@ -6,11 +6,6 @@ install(FILES etc/qemu-ga.conf DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 
 set(PQGA_SYSTEMD_DIR lib/systemd/system CACHE STRING "Where the unit goes, below the prefix")
 set(PQGA_UDEV_DIR lib/udev/rules.d CACHE STRING "Where the udev rule goes, below the prefix")
-if(SYSTEMD_FOUND)
-    set(PQGA_UNIT_TYPE notify) # the agent says READY=1
-else()
-    set(PQGA_UNIT_TYPE exec)
-endif()
 configure_file(etc/qemu-ga.service.in etc/qemu-guest-agent.service @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/etc/qemu-guest-agent.service DESTINATION ${PQGA_SYSTEMD_DIR})
 install(FILES etc/99-qemu-guest-agent.rules DESTINATION ${PQGA_UDEV_DIR})

@@ -4,6 +4,7 @@
 #include "agent/agent.h"
 #include "agent/config.h"
 #include "agent/daemon.h"
+#include "base/block.h"
 #include "base/error.h"
 #include "base/log.h"
 
@@ -33,6 +34,7 @@ int main(int argc, char **argv)
     struct agent *agent = NULL;
     int status = EXIT_FAILURE;
 
+    block_init();
     switch (config_load(argc, argv, &config)) {
     case CONFIG_RUN:
         if (start(&config, &agent) == 0)

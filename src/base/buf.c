@@ -1,12 +1,14 @@
 #include "base/buf.h"
 
+#include "base/block.h"
+
 #include <stdarg.h>
 
 #define BUF_FIRST_BYTES 128
 
 void buf_done(struct buf *buf)
 {
-    free(buf->data);
+    block_free(buf->data, buf->cap);
     *buf = (struct buf){ 0 };
 }
 
@@ -26,13 +28,12 @@ char *buf_reserve(struct buf *buf, size_t more)
     if (buf->failed || __builtin_add_overflow(buf->len, more, &needed))
         goto fail;
     if (needed > buf->cap || !buf->data) {
-        size_t cap = grown_cap(buf->cap, needed);
+        size_t want = grown_cap(buf->cap, needed);
 
-        data = realloc(buf->data, cap);
+        data = block_grow(buf->data, buf->len, &buf->cap, want, want + want / 4);
         if (!data)
             goto fail;
         buf->data = data;
-        buf->cap = cap;
     }
     return buf->data + buf->len;
 fail:

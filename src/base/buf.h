@@ -3,7 +3,7 @@
  *
  * Threads    none: one owner at a time.
  * Ownership  buf_done() frees the bytes; a zeroed struct is an empty buffer. buf_take() and plain
- *            struct assignment hand the bytes over.
+ *            struct assignment hand the bytes over. Large ones are blocks (base/block.h).
  * Errors     an append that cannot allocate sets `failed`; later appends do nothing. So a text is
  *            built in one go and buf_ok() asked once at the end.
  */

@@ -102,16 +102,13 @@ static int parse_state(struct buf *text, int64_t *ret_counter)
     return 0;
 }
 
+/* 0 or -errno (-ENOENT: there is no file yet). */
 static int read_counter(int dir_fd, int64_t *ret_counter)
 {
     CLEANUP(fd_closep) int fd = openat(dir_fd, STATE_FILE, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     CLEANUP(buf_done) struct buf text = { 0 };
     int r;
 
-    if (fd < 0 && errno == ENOENT) {
-        *ret_counter = FIRST_HANDLE;
-        return 0;
-    }
     if (fd < 0)
         return -errno;
     r = fd_read_all(fd, STATE_MAX_BYTES, &text);
@@ -157,13 +154,15 @@ int state_open(const char *dir, struct state **ret_state)
 {
     CLEANUP(fd_closep) int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct state *state;
-    int64_t next = 0;
+    int64_t next = FIRST_HANDLE;
+    bool is_new;
     int r;
 
     if (dir_fd < 0)
         return -errno;
     r = read_counter(dir_fd, &next);
-    if (r < 0)
+    is_new = r == -ENOENT;
+    if (r < 0 && !is_new)
         return r;
     state = calloc(1, sizeof(*state));
     if (!state)
@@ -172,7 +171,7 @@ int state_open(const char *dir, struct state **ret_state)
     PTOK(pthread_mutex_init(&state->lock, NULL));
     state->handles.next = state->handles.limit = next;
     /* The directory may be on the frozen filesystem: a write would hang until the thaw. */
-    r = state_marker_get(state, NULL, 0) ? 0 : write_counter(state->dir_fd, next);
+    r = !is_new || state_marker_get(state, NULL, 0) ? 0 : write_counter(state->dir_fd, next);
     if (r < 0) {
         state_close(state);
         return r;

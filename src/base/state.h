@@ -13,7 +13,7 @@
 
 struct state;
 
-/* Reads or makes the state file; with a marker there nothing is written. -EINVAL: it is no key
+/* Reads the state file, or makes it; with a marker there nothing is written. -EINVAL: it is no key
  * file; else -errno: the directory is unusable. A missing key, or a number that is no int64 >= 0,
  * counts as 1000. */
 int state_open(const char *dir, struct state **ret_state);

@@ -3,9 +3,12 @@
  *
  * A half-read message grows by doubling. What lies between its strings is dead: the piece behind
  * the last string is closed before each read, the rest when it comes to a quarter of what is
- * alive, so that each byte is moved a bounded number of times.
+ * alive, so that each byte is moved a bounded number of times. A kept block (base/block.h) of any
+ * size is welcome: it saves growing.
  */
 #include "proto/framer_impl.h"
+
+#include "base/block.h"
 
 #define READ_MIN  (4 * KIB)
 #define READ_MAX  (256 * KIB)
@@ -34,7 +37,7 @@ struct framer *framer_free(struct framer *framer)
         return NULL;
     builder_done(&framer->builder);
     cmd_error_done(&framer->message.error);
-    free(framer->data);
+    block_free(framer->data, framer->cap);
     free(framer);
     return NULL;
 }
@@ -87,6 +90,13 @@ static void pack(struct framer *framer)
         builder_close_gap(&framer->builder);
 }
 
+static void drop_buffer(struct framer *framer)
+{
+    block_free(framer->data, framer->cap);
+    framer->data = NULL;
+    framer->cap = 0;
+}
+
 /* Makes room for read_size bytes. */
 static int make_room(struct framer *framer)
 {
@@ -97,16 +107,12 @@ static int make_room(struct framer *framer)
         return 0;
     if (framer->len >= READ_MAX)
         need = MAX_OF(need, MIN_OF(framer->len * 2, framer->max_bytes / 4 * 5 + READ_MAX));
-    if (framer->len == 0) { /* nothing to copy */
-        free(framer->data);
-        framer->data = NULL;
-        framer->cap = 0;
-    }
-    data = realloc(framer->data, need);
+    if (framer->len == 0)
+        drop_buffer(framer); /* nothing to copy */
+    data = block_grow(framer->data, framer->len, &framer->cap, need, SIZE_MAX);
     if (!data)
         return -1;
     framer->data = data;
-    framer->cap = need;
     return 0;
 }
 
@@ -138,21 +144,18 @@ void framer_settle(struct framer *framer)
     if (framer->building || lexer_in_token(&framer->lexer))
         return;
     framer->len = framer->lexer.pos = 0;
-    if (framer->cap > IDLE_MAX) {
-        free(framer->data);
-        framer->data = NULL;
-        framer->cap = 0;
-    }
+    if (framer->cap > IDLE_MAX)
+        drop_buffer(framer);
 }
 
 /* Room for what stands behind the message, when the document takes the buffer. */
 static int new_buffer(struct framer *framer, size_t tail)
 {
-    size_t cap = tail > 0 ? tail + framer->read_size : 0;
+    size_t cap = 0, want = tail + framer->read_size;
     char *data = NULL;
 
-    if (cap > 0) {
-        data = malloc(cap);
+    if (tail > 0) {
+        data = block_grow(NULL, 0, &cap, want, SIZE_MAX);
         if (!data)
             return -1;
         memcpy(data, framer->data + framer->lexer.pos, tail);
@@ -174,7 +177,8 @@ struct json_doc *framer_take_doc(struct framer *framer)
     if (text_len < TAKE_MIN || text_len <= tail)
         return json_doc_new(builder->nodes, builder->node_count, framer->data + framer->base,
                             text_len);
-    doc = json_doc_take(builder->nodes, builder->node_count, framer->data, framer->base, text_len);
+    doc = json_doc_take(builder->nodes, builder->node_count, framer->data, framer->cap,
+                        framer->base, text_len);
     if (!doc)
         return NULL;
     if (new_buffer(framer, tail) < 0) {

@@ -1,5 +1,7 @@
 #include "proto/json.h"
 
+#include "base/block.h"
+
 static struct json_doc *doc_alloc(const struct json_node *nodes, uint32_t node_count,
                                   size_t text_room)
 {
@@ -31,22 +33,23 @@ struct json_doc *json_doc_new(const struct json_node *nodes, uint32_t node_count
 }
 
 struct json_doc *json_doc_take(const struct json_node *nodes, uint32_t node_count, char *block,
-                               size_t off, size_t text_len)
+                               size_t block_cap, size_t off, size_t text_len)
 {
     struct json_doc *doc = doc_alloc(nodes, node_count, 0);
 
     if (!doc)
         return NULL;
     doc->text.data = block + off;
-    doc->text.len = doc->text.cap = text_len;
+    doc->text.len = text_len;
+    doc->text.cap = block_cap; /* all that is held */
     doc->text_block = block;
     return doc;
 }
 
 struct json_doc *json_doc_free(struct json_doc *doc)
 {
-    if (doc)
-        free(doc->text_block);
+    if (doc && doc->text_block)
+        block_free(doc->text_block, doc->text.cap);
     free(doc);
     return NULL;
 }

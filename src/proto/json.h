@@ -45,17 +45,17 @@ struct json_doc {
     struct json_node *nodes; /* nodes[0] is the value itself */
     uint32_t node_count;
     struct buf text;  /* never buf_done(): it lies in the document or in text_block */
-    char *text_block; /* the input buffer that a large document took along, or NULL */
+    char *text_block; /* the input buffer of text.cap bytes that a large document took along */
 };
 
 /* A document in one piece: copies of `node_count` nodes and of the text. NULL: no memory. */
 struct json_doc *json_doc_new(const struct json_node *nodes, uint32_t node_count, const char *text,
                               size_t text_len);
 
-/* As json_doc_new(), but the text, block + off, is not copied: `block` is freed with the document.
- */
+/* As json_doc_new(), but the text, block + off, is not copied: `block` goes to block_free() with
+ * the document. */
 struct json_doc *json_doc_take(const struct json_node *nodes, uint32_t node_count, char *block,
-                               size_t off, size_t text_len);
+                               size_t block_cap, size_t off, size_t text_len);
 
 struct json_doc *json_doc_free(struct json_doc *doc);
 

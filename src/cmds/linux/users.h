@@ -24,7 +24,8 @@ void user_list_done(struct user_list *list);
 /* A user seen before keeps the earlier login. 0 or -ENOMEM. */
 int user_list_add(struct user_list *list, const char *name, int64_t login_usec);
 
-/* Sessions of people (class "user") that logind has: 0 or -errno (-ENOENT: no logind here). */
+/* Sessions of people (class "user") that logind has: 0 or -errno (-ENOENT: no logind here, or no
+ * libsystemd, which is loaded at the first call). */
 int users_from_logind(struct user_list *ret_list);
 
 /* The same over a connection that is there already; for tests with a logind of their own. */

@@ -318,7 +318,7 @@ static void readiness_that_nobody_can_hear_is_no_failure(void **state)
     char too_long[200] = "/";
 
     memset(too_long + 1, 'x', sizeof(too_long) - 2);
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         assert_int_equal(setenv("NOTIFY_SOCKET", names[i], 1), 0);
         daemon_notify_ready();
         assert_null(getenv("NOTIFY_SOCKET"));

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -364,6 +365,23 @@ static void run_does_not_wait_for_a_background_child_with_the_pipe(void **dir)
     assert_int_equal(kill((pid_t)atoi(result.output.data), SIGKILL), 0);
 }
 
+/* The child naps first, so that its limit is set by the time it looks. */
+static void a_child_keeps_the_old_limit_of_descriptors(void **dir)
+{
+    static const char *const argv[] = { "/bin/sh", "-c", "sleep 0.2; ulimit -Sn", NULL };
+    CLEANUP(spawn_result_done) struct spawn_result result = { 0 };
+    struct rlimit limit;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = 200;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    spawn_raise_files(300);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(limit.rlim_cur, 300);
+    assert_int_equal(spawn_run(argv, NULL, LONG_MS, &result), 0);
+    assert_string_equal(buf_terminate(&result.output), "200\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -383,6 +401,7 @@ int main(void)
         cmocka_unit_test(run_keeps_the_first_64_kib_of_output),
         cmocka_unit_test(run_ends_at_its_time_limit_with_all_its_children),
         cmocka_unit_test(run_does_not_wait_for_a_background_child_with_the_pipe),
+        cmocka_unit_test(a_child_keeps_the_old_limit_of_descriptors),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

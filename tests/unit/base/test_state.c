@@ -46,6 +46,22 @@ static void numbering_goes_on_after_a_clean_end(void **dir)
     state_close(state);
 }
 
+static void file_that_is_there_is_not_written_before_a_number_is_asked_for(void **dir)
+{
+    static const char text[] = "# by hand\n[global]\nfd_counter = 7\n";
+    struct state *state;
+
+    tempdir_write(dir, "qga.state", text);
+    state = open_state(dir);
+    assert_string_equal(tempdir_read(dir, "qga.state"), text);
+    assert_int_equal(next_handle(state), 7);
+    assert_string_equal(tempdir_read(dir, "qga.state"), "[global]\nfd_counter=263\n");
+    state_close(state);
+    state = open_state(dir);
+    state_close(state);
+    assert_string_equal(tempdir_read(dir, "qga.state"), "[global]\nfd_counter=8\n");
+}
+
 static void number_is_reserved_on_disk_before_it_is_given_out(void **dir)
 {
     struct state *state = open_state(dir);
@@ -235,6 +251,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST_IN_TEMPDIR(new_directory_starts_at_1000_with_a_file),
         TEST_IN_TEMPDIR(numbering_goes_on_after_a_clean_end),
+        TEST_IN_TEMPDIR(file_that_is_there_is_not_written_before_a_number_is_asked_for),
         TEST_IN_TEMPDIR(number_is_reserved_on_disk_before_it_is_given_out),
         TEST_IN_TEMPDIR(bad_or_missing_counter_counts_as_1000),
         TEST_IN_TEMPDIR(counter_of_any_int64_and_any_spelling_is_taken),
