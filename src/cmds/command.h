@@ -26,11 +26,11 @@ enum cmd_order {
 };
 
 enum cmd_flags {
-    CMD_WHEN_FROZEN = 1u << 0, /* on the freeze whitelist */
-    CMD_NO_SUCCESS = 1u << 1,  /* nothing is sent on success */
-    CMD_DELIMITED = 1u << 2,   /* 0xFF in front of a success reply */
-    CMD_SYNC = 1u << 3,        /* starts a resync when earlier requests are stuck */
-    CMD_FREEZE_OP = 1u << 4,   /* a freeze or thaw: urgent requests wait while it runs */
+    CMD_WHEN_FROZEN = 1u << 0,   /* on the freeze whitelist */
+    CMD_NO_SUCCESS = 1u << 1,    /* nothing is sent on success */
+    CMD_DELIMITED = 1u << 2,     /* 0xFF in front of a success reply */
+    CMD_SYNC = 1u << 3,          /* starts a resync when earlier requests are stuck */
+    CMD_FREEZE_OP = 1u << 4,     /* a freeze or thaw: urgent requests wait while it runs */
     CMD_ALWAYS_INLINE = 1u << 5, /* depends on nothing a barrier changes: never queued */
     CMD_AUDIT = 1u << 6, /* changes the guest, and the handler writes no audit line of its own */
 };
@@ -46,9 +46,9 @@ struct cmd_reply {
 /* Where to build replies: what a command may use of the agent. */
 struct cmd_env {
     struct sysroot root;
-    struct file_table *files;    /* cmds/file.h */
-    struct exec_table *execs;    /* cmds/exec.h */
-    struct policy *policy;       /* cmds/policy.h */
+    struct file_table *files;           /* cmds/file.h */
+    struct exec_table *execs;           /* cmds/exec.h */
+    struct policy *policy;              /* cmds/policy.h */
     const struct freeze_config *freeze; /* cmds/linux/fsfreeze.h */
     /* True once the request's session is over or the agent ends: a long command (fstrim) stops. */
     bool (*cancelled)(const void *job);
@@ -68,11 +68,15 @@ struct command {
     const char *summary; /* one line for docs/COMMANDS.md and the manual page */
     /* At most how many bytes the reply can have, where that may be megabytes; NULL: small. */
     size_t (*reply_max)(const struct cmd_env *env, const void *args);
+    /* As run, but on the I/O thread and without ever waiting: 1 when it would have to, with nothing
+     * changed, in args neither. Tried first when the job could start at once; NULL: never. */
+    command_fn *try_now;
 };
 
 /* The rows, sorted by name. */
 extern const struct command commands[];
 extern const size_t command_count;
 
-/* NULL if there is no such command; exact, by bytes. */
+/* NULL if there is no such command; exact, by bytes. `name` is NUL-terminated at `len`, and may hold
+ * more NULs. */
 const struct command *command_find(const char *name, size_t len);

@@ -31,7 +31,13 @@ struct exec_args {
     int capture_output; /* enum exec_capture */
     bool has_capture_output;
 };
-enum exec_capture { CAPTURE_NONE, CAPTURE_STDOUT, CAPTURE_STDERR, CAPTURE_SEPARATED, CAPTURE_MERGED };
+enum exec_capture {
+    CAPTURE_NONE,
+    CAPTURE_STDOUT,
+    CAPTURE_STDERR,
+    CAPTURE_SEPARATED,
+    CAPTURE_MERGED
+};
 
 struct exec_status_args {
     int64_t pid;

@@ -60,6 +60,25 @@ size_t file_read_reply_max(const struct file_read_args *args)
     return base64_encoded_len((size_t)count) + READ_REPLY_EXTRA;
 }
 
+static void end_read_reply(struct buf *text, size_t count, bool eof)
+{
+    buf_printf(text, "\", \"count\": %zu, \"eof\": %s}", count, eof ? "true" : "false");
+}
+
+int file_read_reply(struct buf *text, const char *data, size_t len, bool eof)
+{
+    char *room;
+
+    if (!buf_reserve(text, base64_encoded_len(len) + READ_REPLY_EXTRA))
+        return -ENOMEM;
+    buf_puts(text, READ_REPLY_START);
+    room = buf_reserve(text, base64_encoded_len(len));
+    base64_encode(room, data, len);
+    text->len += base64_encoded_len(len);
+    end_read_reply(text, len, eof);
+    return buf_ok(text) ? 0 : -ENOMEM;
+}
+
 /* Bytes read, 0 at the end, or -errno. */
 static ssize_t read_some(struct file *file, void *data, size_t len)
 {
@@ -167,8 +186,7 @@ static int read_reply(struct file_table *table, struct file *file, size_t count,
                                       : read_large(table, file, count, text, &result);
     }
     if (r == 0)
-        buf_printf(text, "\", \"count\": %zu, \"eof\": %s}", result.count,
-                   result.eof ? "true" : "false");
+        end_read_reply(text, result.count, result.eof);
     if (r == 0 && buf_ok(text))
         return 0;
     text->failed = false; /* what was there before is untouched */

@@ -16,7 +16,9 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define BUCKETS      1024u
@@ -50,6 +52,17 @@ static bool has_positions(int fd, const struct stat *info)
     return may && lseek(fd, 0, SEEK_CUR) >= 0;
 }
 
+static enum file_now when_now(int fd, const struct stat *info)
+{
+    struct statfs fs;
+
+    if (!S_ISREG(info->st_mode))
+        return FILE_NOW_NEVER;
+    if (fstatfs(fd, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC))
+        return FILE_NOW_MEMORY;
+    return FILE_NOW_CACHED;
+}
+
 int file_new(int fd, bool append, struct file **ret_file)
 {
     CLEANUP(fd_closep) int owned_fd = fd;
@@ -64,6 +77,7 @@ int file_new(int fd, bool append, struct file **ret_file)
     file->key = (struct file_key){ .dev = info.st_dev, .ino = info.st_ino };
     file->positioned = has_positions(fd, &info);
     file->append = append;
+    file->now = file->positioned ? when_now(fd, &info) : FILE_NOW_NEVER;
     atomic_init(&file->refs, 1);
     PTOK(pthread_mutex_init(&file->io.lock, NULL));
     file->io.fd = TAKE_FD(owned_fd);
@@ -189,7 +203,8 @@ static struct file *not_found(int64_t handle, struct cmd_error *reterr)
     return NULL;
 }
 
-struct file *file_table_lock(struct file_table *table, int64_t handle, struct cmd_error *reterr)
+/* The file with a reference, or NULL. */
+static struct file *look_up(struct file_table *table, int64_t handle)
 {
     struct file *file;
 
@@ -198,6 +213,13 @@ struct file *file_table_lock(struct file_table *table, int64_t handle, struct cm
     if (file)
         file_ref(file);
     PTOK(pthread_mutex_unlock(&table->handles.lock));
+    return file;
+}
+
+struct file *file_table_lock(struct file_table *table, int64_t handle, struct cmd_error *reterr)
+{
+    struct file *file = look_up(table, handle);
+
     if (!file)
         return not_found(handle, reterr);
     PTOK(pthread_mutex_lock(&file->io.lock));
@@ -205,6 +227,17 @@ struct file *file_table_lock(struct file_table *table, int64_t handle, struct cm
         return file;
     file_unlockp(&file); /* closed while this waited */
     return not_found(handle, reterr);
+}
+
+struct file *file_table_trylock(struct file_table *table, int64_t handle)
+{
+    struct file *file = look_up(table, handle);
+
+    if (!file || pthread_mutex_trylock(&file->io.lock) != 0)
+        return file_unref(file);
+    if (file->io.fd < 0)
+        file_unlockp(&file);
+    return file;
 }
 
 void file_unlockp(struct file **file)

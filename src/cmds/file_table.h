@@ -19,6 +19,13 @@
  * out of the cache; whole pages, and a multiple of 3, so that pieces need no padding. */
 #define FILE_PIECE_BYTES (252 * KIB)
 
+/* What may be done with a file on the I/O thread (file_now.c). */
+enum file_now {
+    FILE_NOW_NEVER,
+    FILE_NOW_CACHED, /* what the page cache holds may be read */
+    FILE_NOW_MEMORY, /* on a memory filesystem: nothing waits */
+};
+
 struct file {
     LIST_ENTRY(file) link;
     int64_t handle;
@@ -31,6 +38,7 @@ struct file {
         int fd; /* -1: closed */
         int64_t position;
     } io;
+    enum file_now now; /* set before the file is in the table; then only lowered, under io.lock */
 };
 
 /* Takes `fd` even on failure. 0, -ENOMEM, or -errno of fstat. */
@@ -50,6 +58,9 @@ size_t file_table_limit(const struct file_table *table);
 
 /* The file with its lock held and its descriptor open, or NULL: "handle 'N' has not been found". */
 struct file *file_table_lock(struct file_table *table, int64_t handle, struct cmd_error *reterr);
+/* As file_table_lock(), without waiting: NULL also when the file is in use. */
+struct file *file_table_trylock(struct file_table *table, int64_t handle);
+
 /* For CLEANUP(): unlocks and gives back the reference; NULL is fine. */
 void file_unlockp(struct file **file);
 

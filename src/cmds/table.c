@@ -12,12 +12,12 @@
 
 #define FROZEN CMD_WHEN_FROZEN
 
-static size_t file_read_reply(const struct cmd_env *env, const void *args)
+static size_t file_read_max(const struct cmd_env *env, const void *args)
 {
     return file_read_reply_max(args);
 }
 
-static size_t exec_status_reply(const struct cmd_env *env, const void *args)
+static size_t exec_status_max(const struct cmd_env *env, const void *args)
 {
     return exec_status_reply_max(env->execs, args);
 }
@@ -25,105 +25,96 @@ static size_t exec_status_reply(const struct cmd_env *env, const void *args)
 /* clang-format off */
 const struct command commands[] = { /* sorted by name: command_find() bisects */
     { "guest-exec", cmd_exec, ARGS(args_exec, exec_args), CMD_AUDIT, ORDER_BARRIER, "2.5",
-      "Start a program.", NULL },
+      "Start a program.", NULL, NULL },
     { "guest-exec-status", cmd_exec_status, ARGS(args_exec_status, exec_status_args), 0, ORDER_SHARED, "2.5",
       "Ask for the end and the output of a started program; the answer that tells the end forgets it.",
-      .reply_max = exec_status_reply },
+      exec_status_max, NULL },
     { "guest-file-close", cmd_file_close, ARGS(args_file_handle, file_handle_args), 0, ORDER_FILE, "0.15",
-      "Close a file.", NULL },
+      "Close a file.", NULL, NULL },
     { "guest-file-flush", cmd_file_flush, ARGS(args_file_handle, file_handle_args), 0, ORDER_FILE, "0.15",
-      "Flush what was written to a file.", NULL },
+      "Flush what was written to a file.", NULL, NULL },
     { "guest-file-open", cmd_file_open, ARGS(args_file_open, file_open_args), 0, ORDER_OPEN, "0.15",
-      "Open a file and return a handle for it.", NULL },
+      "Open a file and return a handle for it.", NULL, NULL },
     { "guest-file-read", cmd_file_read, ARGS(args_file_read, file_read_args), 0, ORDER_FILE, "0.15",
-      "Read from a file at its position.", .reply_max = file_read_reply },
+      "Read from a file at its position.", file_read_max, cmd_file_read_now },
     { "guest-file-seek", cmd_file_seek, ARGS(args_file_seek, file_seek_args), 0, ORDER_FILE, "0.15",
-      "Set the position in a file.", NULL },
+      "Set the position in a file.", NULL, cmd_file_seek_now },
     { "guest-file-write", cmd_file_write, ARGS(args_file_write, file_write_args), 0, ORDER_FILE, "0.15",
-      "Write to a file at its position.", NULL },
+      "Write to a file at its position.", NULL, cmd_file_write_now },
     { "guest-fsfreeze-freeze", cmd_fsfreeze_freeze, NULL, 0, CMD_FREEZE_OP, ORDER_BARRIER, "0.15",
-      "Freeze all filesystems that can be frozen.", NULL },
+      "Freeze all filesystems that can be frozen.", NULL, NULL },
     { "guest-fsfreeze-freeze-list", cmd_fsfreeze_freeze_list, ARGS(args_freeze_list, freeze_list_args), CMD_FREEZE_OP, ORDER_BARRIER, "2.2",
-      "Freeze the filesystems of the given mount points.", NULL },
+      "Freeze the filesystems of the given mount points.", NULL, NULL },
     { "guest-fsfreeze-status", cmd_fsfreeze_status, NULL, 0, FROZEN, ORDER_URGENT, "0.15",
-      "Tell whether filesystems are frozen.", NULL },
+      "Tell whether filesystems are frozen.", NULL, NULL },
     { "guest-fsfreeze-thaw", cmd_fsfreeze_thaw, NULL, 0, FROZEN | CMD_FREEZE_OP, ORDER_URGENT, "0.15",
-      "Thaw all frozen filesystems.", NULL },
+      "Thaw all frozen filesystems.", NULL, NULL },
     { "guest-fstrim", cmd_fstrim, ARGS(args_fstrim, fstrim_args), 0, ORDER_SHARED, "1.2",
-      "Discard the unused blocks of all filesystems.", NULL },
+      "Discard the unused blocks of all filesystems.", NULL, NULL },
     { "guest-get-cpustats", cmd_get_cpustats, NULL, 0, 0, ORDER_SHARED, "7.1",
-      "Times each processor has spent, in milliseconds.", NULL },
+      "Times each processor has spent, in milliseconds.", NULL, NULL },
     { "guest-get-disks", cmd_get_disks, NULL, 0, 0, ORDER_SHARED, "5.2",
-      "Disks and partitions of the guest.", NULL },
+      "Disks and partitions of the guest.", NULL, NULL },
     { "guest-get-diskstats", cmd_get_diskstats, NULL, 0, 0, ORDER_SHARED, "7.1",
-      "Input and output counters of each block device.", NULL },
+      "Input and output counters of each block device.", NULL, NULL },
     { "guest-get-fsinfo", cmd_get_fsinfo, NULL, 0, 0, ORDER_SHARED, "2.2",
-      "Mounted filesystems, their sizes and the disks they are on.", NULL },
+      "Mounted filesystems, their sizes and the disks they are on.", NULL, NULL },
     { "guest-get-host-name", cmd_get_host_name, NULL, 0, 0, ORDER_SHARED, "2.10",
-      "Host name of the guest.", NULL },
+      "Host name of the guest.", NULL, NULL },
     { "guest-get-load", cmd_get_load, NULL, 0, 0, ORDER_SHARED, "10.0",
-      "Load averages.", NULL },
+      "Load averages.", NULL, NULL },
     { "guest-get-memory-block-info", cmd_get_memory_block_info, NULL, 0, 0, ORDER_SHARED, "2.3",
-      "Size of a memory block.", NULL },
+      "Size of a memory block.", NULL, NULL },
     { "guest-get-memory-blocks", cmd_get_memory_blocks, NULL, 0, 0, ORDER_SHARED, "2.3",
-      "Memory blocks and whether they are online.", NULL },
+      "Memory blocks and whether they are online.", NULL, NULL },
     { "guest-get-osinfo", cmd_get_osinfo, NULL, 0, 0, ORDER_SHARED, "2.10",
-      "Operating system and kernel of the guest.", NULL },
+      "Operating system and kernel of the guest.", NULL, NULL },
     { "guest-get-time", cmd_get_time, NULL, 0, 0, ORDER_INLINE, "1.5",
-      "Time of the guest, in nanoseconds since the epoch.", NULL },
+      "Time of the guest, in nanoseconds since the epoch.", NULL, NULL },
     { "guest-get-timezone", cmd_get_timezone, NULL, 0, 0, ORDER_SHARED, "2.10",
-      "Time zone of the guest.", NULL },
+      "Time zone of the guest.", NULL, NULL },
     { "guest-get-users", cmd_get_users, NULL, 0, 0, ORDER_SHARED, "2.10",
-      "Users that are logged in.", NULL },
+      "Users that are logged in.", NULL, NULL },
     { "guest-get-vcpus", cmd_get_vcpus, NULL, 0, 0, ORDER_SHARED, "1.5",
-      "Processors and whether they are online.", NULL },
+      "Processors and whether they are online.", NULL, NULL },
     { "guest-info", cmd_info, NULL, 0, FROZEN, ORDER_INLINE, "0.15",
-      "Version of the agent and its commands.", NULL },
+      "Version of the agent and its commands.", NULL, NULL },
     { "guest-network-get-interfaces", cmd_network_get_interfaces, NULL, 0, 0, ORDER_SHARED, "1.1",
-      "Network interfaces and their addresses.", NULL },
+      "Network interfaces and their addresses.", NULL, NULL },
     { "guest-network-get-route", cmd_network_get_route, NULL, 0, 0, ORDER_SHARED, "9.1",
-      "Routing tables.", NULL },
+      "Routing tables.", NULL, NULL },
     { "guest-ping", cmd_ping, NULL, 0, FROZEN | CMD_ALWAYS_INLINE, ORDER_INLINE, "0.15",
-      "Do nothing: tells that the agent is there.", NULL },
+      "Do nothing: tells that the agent is there.", NULL, NULL },
     { "guest-set-memory-blocks", cmd_set_memory_blocks, ARGS(args_set_memory_blocks, set_memblocks_args), CMD_AUDIT, ORDER_BARRIER, "2.3",
-      "Set memory blocks online or offline.", NULL },
+      "Set memory blocks online or offline.", NULL, NULL },
     { "guest-set-time", cmd_set_time, ARGS(args_set_time, set_time_args), CMD_AUDIT, ORDER_BARRIER, "1.5",
-      "Set the time and the hardware clock, or the time from the hardware clock.", NULL },
+      "Set the time and the hardware clock, or the time from the hardware clock.", NULL, NULL },
     { "guest-set-user-password", cmd_set_user_password, ARGS(args_set_user_password, password_args), CMD_AUDIT, ORDER_BARRIER, "2.3",
-      "Set a user's password.", NULL },
+      "Set a user's password.", NULL, NULL },
     { "guest-set-vcpus", cmd_set_vcpus, ARGS(args_set_vcpus, set_vcpus_args), CMD_AUDIT, ORDER_BARRIER, "1.5",
-      "Set processors online or offline.", NULL },
+      "Set processors online or offline.", NULL, NULL },
     { "guest-shutdown", cmd_shutdown, ARGS(args_shutdown, shutdown_args), CMD_NO_SUCCESS, ORDER_BARRIER, "0.15",
-      "Power down, halt or reboot the guest.", NULL },
+      "Power down, halt or reboot the guest.", NULL, NULL },
     { "guest-ssh-add-authorized-keys", cmd_ssh_add_authorized_keys, ARGS(args_ssh_add, ssh_keys_args), CMD_AUDIT, ORDER_BARRIER, "5.2",
-      "Add keys to a user's authorized_keys.", NULL },
+      "Add keys to a user's authorized_keys.", NULL, NULL },
     { "guest-ssh-get-authorized-keys", cmd_ssh_get_authorized_keys, ARGS(args_ssh_get, ssh_keys_args), 0, ORDER_SHARED, "5.2",
-      "Read a user's authorized_keys.", NULL },
+      "Read a user's authorized_keys.", NULL, NULL },
     { "guest-ssh-remove-authorized-keys", cmd_ssh_remove_authorized_keys, ARGS(args_ssh_remove, ssh_keys_args), CMD_AUDIT, ORDER_BARRIER, "5.2",
-      "Remove keys from a user's authorized_keys.", NULL },
+      "Remove keys from a user's authorized_keys.", NULL, NULL },
     { "guest-suspend-disk", cmd_suspend_disk, NULL, 0, CMD_NO_SUCCESS | CMD_AUDIT, ORDER_BARRIER, "1.1",
-      "Suspend the guest to disk.", NULL },
+      "Suspend the guest to disk.", NULL, NULL },
     { "guest-suspend-hybrid", cmd_suspend_hybrid, NULL, 0, CMD_NO_SUCCESS | CMD_AUDIT, ORDER_BARRIER, "1.1",
-      "Suspend the guest to disk and to memory.", NULL },
+      "Suspend the guest to disk and to memory.", NULL, NULL },
     { "guest-suspend-ram", cmd_suspend_ram, NULL, 0, CMD_NO_SUCCESS | CMD_AUDIT, ORDER_BARRIER, "1.1",
-      "Suspend the guest to memory.", NULL },
+      "Suspend the guest to memory.", NULL, NULL },
     { "guest-sync", cmd_sync, ARGS(args_sync, sync_args), FROZEN | CMD_SYNC | CMD_ALWAYS_INLINE, ORDER_INLINE, "0.15",
-      "Return the id: what comes before the answer belongs to earlier requests.", NULL },
+      "Return the id: what comes before the answer belongs to earlier requests.", NULL, NULL },
     { "guest-sync-delimited", cmd_sync, ARGS(args_sync, sync_args), FROZEN | CMD_SYNC | CMD_DELIMITED | CMD_ALWAYS_INLINE, ORDER_INLINE, "1.1",
-      "As guest-sync, with a byte 0xFF in front of the answer.", NULL },
+      "As guest-sync, with a byte 0xFF in front of the answer.", NULL, NULL },
 };
 /* clang-format on */
 
 const size_t command_count = ARRAY_LEN(commands);
-
-/* As strcmp(), for a name that may hold NULs. */
-static int compare_name(const char *name, size_t len, const char *row_name)
-{
-    size_t row_len = strlen(row_name);
-    int r = memcmp(name, row_name, MIN_OF(len, row_len));
-
-    return r != 0 ? r : (len > row_len) - (len < row_len);
-}
 
 const struct command *command_find(const char *name, size_t len)
 {
@@ -131,10 +122,10 @@ const struct command *command_find(const char *name, size_t len)
 
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        int r = compare_name(name, len, commands[mid].name);
+        int r = strcmp(name, commands[mid].name);
 
-        if (r == 0)
-            return &commands[mid];
+        if (r == 0) /* unless there is more behind a NUL */
+            return strlen(name) == len ? &commands[mid] : NULL;
         if (r < 0)
             high = mid;
         else

@@ -35,7 +35,11 @@ struct job {
      * barrier, since an earlier job may be about to make it known. Called with the scheduler's
      * lock held, on any thread: it must only look up. */
     int (*key)(struct job *job, struct job_key *ret_key);
-    /* Its turn has come: what it will see of the guest's state is settled now. Under the lock. */
+    /* NULL, or tried on the submitter's thread when the job could start at once: true if it has run.
+     * It must not wait. */
+    bool (*now)(struct job *job);
+    /* Its turn has come, or an urgent job behind it is about to change the guest's state: what it
+     * will see of that is settled now. Under the lock; the first call counts. */
     void (*admitted)(struct job *job);
 
     /* the scheduler's */

@@ -20,6 +20,8 @@
 #include <time.h>
 
 #define CHAIN_BUCKETS 256
+/* Beyond max_jobs: a thaw must go in however many requests are stuck. */
+#define URGENT_RESERVE 64u
 
 LIST_HEAD(chain_bucket, job);
 
@@ -46,9 +48,19 @@ struct sched {
     struct job_list urgent_ready;
     sem_t urgent_work;
     pthread_t urgent_thread;
-    bool stopping;
     struct chain_bucket chains[CHAIN_BUCKETS];
 };
+
+/* Held jobs come before the urgent one, which does not wait for them: what they see of the frozen
+ * state is settled before it changes it. */
+static void settle_held_locked(const struct job *urgent)
+{
+    struct job *job;
+
+    TAILQ_FOREACH(job, &urgent->stream->held, link)
+    if (job->seq < urgent->seq && job->admitted)
+        job->admitted(job);
+}
 
 /* Makes a job ready. `direct` not NULL: the caller is a worker that may go on with one job. */
 static void start_locked(struct sched *sched, struct job *job, struct job **direct)
@@ -56,6 +68,8 @@ static void start_locked(struct sched *sched, struct job *job, struct job **dire
     if (job->freeze_op)
         sched->freeze_running++;
     if (job->class == JOB_URGENT) {
+        if (job->freeze_op)
+            settle_held_locked(job);
         TAILQ_INSERT_TAIL(&sched->urgent_ready, job, link);
         sem_post(&sched->urgent_work);
     } else if (direct && !*direct && workers_idle_ring(sched->workers)) {
@@ -213,36 +227,6 @@ static void urgent_ended_locked(struct stream *stream, const struct job *ended)
 
 /* The life of a job */
 
-int sched_submit(struct stream *stream, struct job *job)
-{
-    struct sched *sched = stream->sched;
-    int r = 0;
-
-    PTOK(pthread_mutex_lock(&sched->lock));
-    if (sched->jobs == sched->config.max_jobs) {
-        r = -EAGAIN;
-        goto out;
-    }
-    sched->jobs++;
-    stream->unfinished++;
-    job->stream = stream;
-    job->seq = ++stream->last_seq;
-    job->next = NULL;
-    job->chained = job->barrier = false;
-    if (job->class == JOB_URGENT) {
-        submit_urgent_locked(stream, job);
-    } else {
-        job->waits = stream->urgent;
-        TAILQ_INSERT_TAIL(&stream->held, job, link);
-        admit_held_locked(stream, NULL);
-    }
-    if (job->freeze_op)
-        stream->freeze_ops++;
-out:
-    PTOK(pthread_mutex_unlock(&sched->lock));
-    return r;
-}
-
 static void stream_free_if_done_locked(struct stream *stream)
 {
     if (stream->closed && stream->unfinished == 0)
@@ -270,6 +254,62 @@ static void finish_locked(struct sched *sched, struct job *job, struct job **dir
     stream_free_if_done_locked(stream);
 }
 
+/* Takes the job in. *ret_now: it could start at once, and shall be tried here. */
+static void submit_locked(struct stream *stream, struct job *job, struct job **ret_now)
+{
+    stream->sched->jobs++;
+    stream->unfinished++;
+    job->stream = stream;
+    job->seq = ++stream->last_seq;
+    job->next = NULL;
+    job->chained = job->barrier = false;
+    if (job->class == JOB_URGENT) {
+        submit_urgent_locked(stream, job);
+    } else {
+        job->waits = stream->urgent;
+        TAILQ_INSERT_TAIL(&stream->held, job, link);
+        admit_held_locked(stream, job->now ? ret_now : NULL);
+    }
+    /* A job held before it may have been admitted instead: its handle has become known. */
+    if (*ret_now && *ret_now != job)
+        workers_push(stream->sched->workers, TAKE_PTR(*ret_now));
+    if (job->freeze_op)
+        stream->freeze_ops++;
+}
+
+/* The job is admitted, so whatever must come behind it waits, as if a worker had it. */
+static int run_now(struct sched *sched, struct job *job)
+{
+    bool done = job->now(job);
+
+    PTOK(pthread_mutex_lock(&sched->lock));
+    if (done)
+        finish_locked(sched, job, NULL);
+    else
+        workers_push(sched->workers, job);
+    PTOK(pthread_mutex_unlock(&sched->lock));
+    return done;
+}
+
+int sched_submit(struct stream *stream, struct job *job)
+{
+    struct sched *sched = stream->sched;
+    struct job *now = NULL;
+    int r = 0;
+
+    PTOK(pthread_mutex_lock(&sched->lock));
+    if (sched->jobs >= sched->config.max_jobs + (job->class == JOB_URGENT ? URGENT_RESERVE : 0))
+        r = -EAGAIN;
+    else
+        submit_locked(stream, job, &now);
+    if (now && now != job) { /* held until now: its caller has gone */
+        workers_push(sched->workers, now);
+        now = NULL;
+    }
+    PTOK(pthread_mutex_unlock(&sched->lock));
+    return now ? run_now(sched, now) : r;
+}
+
 static struct job *finish(void *arg, struct job *job)
 {
     struct sched *sched = arg;
@@ -288,7 +328,7 @@ static void backlog(void *arg)
     sched->config.backlog(sched->config.arg);
 }
 
-/* NULL: the lane ends. */
+/* NULL: the lane ends, all that was ready being done. */
 static struct job *next_urgent(struct sched *sched)
 {
     struct job *job;
@@ -296,7 +336,7 @@ static struct job *next_urgent(struct sched *sched)
     while (sem_wait(&sched->urgent_work) != 0)
         ;
     PTOK(pthread_mutex_lock(&sched->lock));
-    job = sched->stopping ? NULL : TAILQ_FIRST(&sched->urgent_ready);
+    job = TAILQ_FIRST(&sched->urgent_ready);
     if (job)
         TAILQ_REMOVE(&sched->urgent_ready, job, link);
     PTOK(pthread_mutex_unlock(&sched->lock));
@@ -352,10 +392,22 @@ bool stream_busy(struct stream *stream)
     return busy;
 }
 
+bool stream_freezes(struct stream *stream)
+{
+    bool freezes;
+
+    PTOK(pthread_mutex_lock(&stream->sched->lock));
+    freezes = stream->freeze_ops > 0;
+    PTOK(pthread_mutex_unlock(&stream->sched->lock));
+    return freezes;
+}
+
 /* Start and stop */
 
-static struct sched *sched_destroy(struct sched *sched)
+struct sched *sched_free(struct sched *sched)
 {
+    if (!sched)
+        return NULL;
     sem_destroy(&sched->urgent_work);
     PTOK(pthread_mutex_destroy(&sched->lock));
     free(sched);
@@ -383,10 +435,10 @@ struct sched *sched_new(const struct sched_config *config)
     TAILQ_INIT(&sched->urgent_ready);
     sched->workers = workers_new(&workers);
     if (!sched->workers)
-        return sched_destroy(sched);
+        return sched_free(sched);
     if (pthread_create(&sched->urgent_thread, NULL, urgent_main, sched) != 0) {
         workers_stop(sched->workers, 0);
-        return sched_destroy(sched);
+        return sched_free(sched);
     }
     return sched;
 }
@@ -395,10 +447,7 @@ static bool stop_urgent(struct sched *sched, int timeout_ms)
 {
     struct timespec deadline;
 
-    PTOK(pthread_mutex_lock(&sched->lock));
-    sched->stopping = true;
-    PTOK(pthread_mutex_unlock(&sched->lock));
-    sem_post(&sched->urgent_work);
+    sem_post(&sched->urgent_work); /* one that no job stands behind */
     clock_gettime(CLOCK_REALTIME, &deadline);
     deadline.tv_sec += timeout_ms / 1000 + 1;
     return pthread_timedjoin_np(sched->urgent_thread, NULL, &deadline) == 0;
@@ -406,10 +455,7 @@ static bool stop_urgent(struct sched *sched, int timeout_ms)
 
 bool sched_stop(struct sched *sched, int timeout_ms)
 {
-    if (!stop_urgent(sched, timeout_ms) || !workers_stop(sched->workers, timeout_ms))
-        return false;
-    sched_destroy(sched);
-    return true;
+    return stop_urgent(sched, timeout_ms) && workers_stop(sched->workers, timeout_ms);
 }
 
 bool sched_need_tick(const struct sched *sched)

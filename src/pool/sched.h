@@ -9,7 +9,7 @@
  *            stream_close(): any thread. Jobs run on workers.
  * Ownership  the submitter embeds and keeps struct job until flush().
  * Locking    one mutex, held for list work only; job->key() and job->admitted() run under it.
- * Limits     `max_jobs` unfinished jobs in all.
+ * Limits     `max_jobs` unfinished jobs in all, and some urgent ones more.
  */
 #pragma once
 
@@ -28,21 +28,26 @@ struct sched_config {
 /* Starts the reserved worker of the urgent lane. NULL: no memory or no thread. */
 struct sched *sched_new(const struct sched_config *config);
 
-/* Waits for running jobs until the deadline. False: some are stuck; nothing is freed then and the
+/* Ends the threads: waits for running jobs until the deadline. False: some are stuck, and the
  * process is about to end. */
 bool sched_stop(struct sched *sched, int timeout_ms);
+/* After sched_stop(), and after the last stream was closed. NULL is fine. */
+struct sched *sched_free(struct sched *sched);
 
 /* NULL: no memory. */
 struct stream *stream_new(struct sched *sched);
 /* No more jobs will be submitted; the stream goes when its last job has. */
 void stream_close(struct stream *stream);
 
-/* Hands the job over. -EAGAIN: max_jobs are unfinished (the caller answers with an error). */
+/* Hands the job over: 0. 1: job->now() has run it, and done() and flush() are left to the caller.
+ * -EAGAIN: max_jobs are unfinished (the caller answers with an error). */
 int sched_submit(struct stream *stream, struct job *job);
 
 /* True while a barrier or an urgent job of the stream is unfinished: what depends on the guest's
  * state must be submitted and not be answered at once. */
 bool stream_busy(struct stream *stream);
+/* True while a freeze or thaw of the stream is unfinished. */
+bool stream_freezes(struct stream *stream);
 
 /* As workers_need_tick() and workers_tick() (pool/workers.h). */
 bool sched_need_tick(const struct sched *sched);

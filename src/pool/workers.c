@@ -2,17 +2,22 @@
  * pool/workers.c - parking without lost or wasted wake-ups.
  *
  *   field     written by                  read by          order, and what it buys
- *   parked    worker: add before it looks workers_push():  seq_cst on both sides with the ring's
- *             for the last time; pusher   CAS down         fences: either the pusher sees the
- *             or worker: CAS down                          worker parked, or the worker the job
+ *   parked    worker: add before it looks workers_push():  seq_cst and a fence on both sides: either
+ *             for the last time; pusher   CAS down         the pusher sees the worker parked, or the
+ *             or worker: CAS down                          worker the job
  *   tokens    pusher: sem_post            worker: sem_wait each claimed worker has one token
  *   count     I/O thread or pusher: add   all: relaxed     only compared with core and max
  *             worker: CAS down to leave
  *   taken     workers: relaxed add        I/O: relaxed     a changed number means progress
  *   mean_ns   workers: relaxed            pushers: relaxed a hint; an update may get lost
- *   unflushed workers: add, sub           I/O thread       seq_cst with config.backlog() behind it
+ *   unflushed workers: add, sub           I/O thread       seq_cst with config.backlog() behind it;
+ *                                                          `taken` was raised before it
+ *   blocked   I/O thread; workers lower   pushers: relaxed a hint: too high costs wake-ups, too low
+ *             it when they park                            a tick
  *   stopping  main: seq_cst               workers          with parked: nobody parks for good
- *   started   starter: relaxed add        main, at stop    how many posts of exits to wait for
+ *   started   starter: add before the     main, at stop    how many posts of exits to wait for; a
+ *             thread, sub if there is none                 worker that starts another counts it
+ *                                                          before its own post
  *
  * Claiming a parked worker by compare-and-swap makes wake-ups exact: a burst of pushes costs one
  * system call for each worker that is really asleep, and none after that.
@@ -54,8 +59,13 @@ struct workers {
     _Atomic unsigned taken;
     _Atomic unsigned unflushed; /* workers that run a job with finished ones in hand */
     _Atomic unsigned mean_ns;   /* what jobs take lately */
+    _Atomic unsigned blocked;   /* busy workers that were stuck when last looked at */
     _Atomic bool stopping;
-    unsigned taken_seen; /* I/O thread */
+
+    /* I/O thread */
+    unsigned taken_seen;
+    unsigned taken_told; /* what was unflushed then has been told */
+    bool start_failed;   /* and was logged */
 };
 
 struct workers *workers_new(const struct workers_config *config)
@@ -105,10 +115,21 @@ static void wait_token(struct workers *workers)
         ;
 }
 
+/* No more can be blocked than are not parked. */
+static void lower_blocked(struct workers *workers, unsigned parked)
+{
+    unsigned count = atomic_load_explicit(&workers->count, memory_order_relaxed);
+    unsigned busy = count > parked ? count - parked : 0;
+
+    if (atomic_load_explicit(&workers->blocked, memory_order_relaxed) > busy)
+        atomic_store_explicit(&workers->blocked, busy, memory_order_relaxed);
+}
+
 /* Sleeps until there may be work. */
 static void park(struct workers *workers)
 {
-    atomic_fetch_add(&workers->parked, 1);
+    lower_blocked(workers, atomic_fetch_add(&workers->parked, 1) + 1);
+    atomic_thread_fence(memory_order_seq_cst);
     if ((ring_size(workers->ring) == 0 && !atomic_load(&workers->stopping)) ||
         !claim_parked(workers))
         wait_token(workers);
@@ -212,15 +233,15 @@ static bool start_worker(struct workers *workers)
     int r;
 
     atomic_fetch_add(&workers->count, 1);
+    atomic_fetch_add(&workers->started, 1);
     PTOK(pthread_attr_init(&attr));
     PTOK(pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED));
     PTOK(pthread_attr_setstacksize(&attr, WORKER_STACK_BYTES));
     r = pthread_create(&thread, &attr, worker_main, workers);
     PTOK(pthread_attr_destroy(&attr));
-    if (r == 0) {
-        atomic_fetch_add_explicit(&workers->started, 1, memory_order_relaxed);
+    if (r == 0)
         return true;
-    }
+    atomic_fetch_sub(&workers->started, 1);
     atomic_fetch_sub(&workers->count, 1);
     return false;
 }
@@ -229,7 +250,9 @@ static bool start_worker(struct workers *workers)
 static bool leave_to_busy(const struct workers *workers)
 {
     return is_quick(workers) && ring_size(workers->ring) < QUICK_QUEUE &&
-           atomic_load(&workers->count) > atomic_load(&workers->parked);
+           atomic_load(&workers->count) >
+               atomic_load(&workers->parked) +
+                   atomic_load_explicit(&workers->blocked, memory_order_relaxed);
 }
 
 static bool wake_parked(struct workers *workers)
@@ -264,9 +287,25 @@ bool workers_idle_ring(const struct workers *workers)
     return ring_size(workers->ring) == 0;
 }
 
+/* Told once, a stuck worker's finished jobs need no more: who joins it has raised `taken`. */
+static bool is_untold(const struct workers *workers)
+{
+    return atomic_load(&workers->unflushed) > 0 &&
+           atomic_load_explicit(&workers->taken, memory_order_relaxed) != workers->taken_told;
+}
+
 bool workers_need_tick(const struct workers *workers)
 {
-    return ring_size(workers->ring) > 0 || atomic_load(&workers->unflushed) > 0;
+    atomic_thread_fence(memory_order_seq_cst);
+    return ring_size(workers->ring) > 0 || is_untold(workers);
+}
+
+static void note_blocked(struct workers *workers)
+{
+    unsigned parked = atomic_load(&workers->parked), count = atomic_load(&workers->count);
+
+    atomic_store_explicit(&workers->blocked, count > parked ? count - parked : 0,
+                          memory_order_relaxed);
 }
 
 /* As many workers again as there are: those that run are blocked. */
@@ -280,9 +319,12 @@ static void grow(struct workers *workers)
         if (atomic_load_explicit(&workers->count, memory_order_relaxed) >= workers->config.max)
             return;
         if (!start_worker(workers)) {
-            log_warn("pool: cannot start a worker, requests wait");
+            if (!workers->start_failed)
+                log_warn("pool: cannot start a worker, requests wait");
+            workers->start_failed = true;
             return;
         }
+        workers->start_failed = false;
     }
 }
 
@@ -292,9 +334,16 @@ bool workers_tick(struct workers *workers)
     bool stuck = taken == workers->taken_seen;
 
     workers->taken_seen = taken;
-    if (stuck && ring_size(workers->ring) > 0)
+    if (!stuck)
+        return false;
+    if (ring_size(workers->ring) > 0) {
+        note_blocked(workers);
         grow(workers);
-    return stuck && atomic_load(&workers->unflushed) > 0;
+    }
+    if (!is_untold(workers))
+        return false;
+    workers->taken_told = taken;
+    return true;
 }
 
 unsigned workers_count(const struct workers *workers)
@@ -321,9 +370,9 @@ bool workers_stop(struct workers *workers, int timeout_ms)
     atomic_store(&workers->stopping, true);
     while (claim_parked(workers))
         sem_post(&workers->tokens);
-    for (unsigned left = atomic_load(&workers->started); left > 0;) {
+    for (unsigned ended = 0; ended < atomic_load(&workers->started);) {
         if (sem_timedwait(&workers->exits, &deadline) == 0)
-            left--;
+            ended++;
         else if (errno == ETIMEDOUT)
             return false;
     }

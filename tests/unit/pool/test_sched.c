@@ -34,6 +34,8 @@ struct probe {
     struct job_key key;
     bool key_known;
     bool entered, open, left;
+    bool settled;
+    bool can_now, tried;
     int entered_as; /* how many had entered before */
 };
 
@@ -115,6 +117,11 @@ static int probe_key(struct job *job, struct job_key *ret_key)
     return 0;
 }
 
+static void probe_admitted(struct job *job)
+{
+    CONTAINER_OF(job, struct probe, job)->settled = true;
+}
+
 static void backlog(void *arg)
 {
 }
@@ -152,11 +159,12 @@ static int teardown(void **state)
 {
     struct fixture *fixture = *state;
 
-    stream_close(fixture->stream);
     atomic_store(&fixture->done, true);
     PTOK(pthread_join(fixture->ticker, NULL));
     assert_int_equal(sched_jobs(fixture->sched), 0);
     assert_true(sched_stop(fixture->sched, PATIENCE_MS));
+    stream_close(fixture->stream);
+    sched_free(fixture->sched);
     PTOK(pthread_mutex_destroy(&fixture->lock));
     PTOK(pthread_cond_destroy(&fixture->changed));
     free(fixture);
@@ -172,6 +180,7 @@ static void submit_to(struct fixture *fixture, struct stream *stream, struct pro
     probe->job.done = probe_done;
     probe->job.flush = probe_flush;
     probe->job.key = probe_key;
+    probe->job.admitted = probe_admitted;
     assert_int_equal(sched_submit(stream, &probe->job), 0);
 }
 
@@ -414,6 +423,33 @@ static void freeze_thaw_and_what_follows_keep_their_order_in_one_stream(void **s
     let_go(fixture, &refreeze);
 }
 
+/* The thaw does not wait for them, but serving one by one they would have come first. */
+static void what_held_jobs_see_is_settled_before_a_thaw_behind_them(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct probe first = { 0 }, held = { 0 }, behind = { 0 };
+    static struct probe freeze = { .job.freeze_op = true }, thaw = { .job.freeze_op = true };
+
+    submit(fixture, &freeze, JOB_BARRIER);
+    submit(fixture, &first, JOB_SHARED);
+    submit(fixture, &held, JOB_BARRIER);
+    submit(fixture, &thaw, JOB_URGENT);
+    submit(fixture, &behind, JOB_SHARED);
+    wait_entered(fixture, &freeze);
+    assert_false(held.settled);
+    let_go(fixture, &freeze);
+    wait_entered(fixture, &thaw);
+    assert_false(get_flag(fixture, &held.entered));
+    assert_true(held.settled);
+    assert_false(behind.settled);
+    let_go(fixture, &thaw);
+    let_go(fixture, &first);
+    wait_entered(fixture, &held);
+    let_go(fixture, &held);
+    wait_entered(fixture, &behind);
+    let_go(fixture, &behind);
+}
+
 static void the_urgent_lane_runs_when_all_workers_are_stuck(void **state)
 {
     struct fixture *fixture = *state;
@@ -450,17 +486,60 @@ static void a_closed_stream_finishes_its_jobs_without_holding_up_a_new_one(void 
     let_go(fixture, &held);
 }
 
+static bool probe_now(struct job *job)
+{
+    struct probe *probe = CONTAINER_OF(job, struct probe, job);
+
+    probe->tried = true;
+    return probe->can_now;
+}
+
+static int submit_now(struct fixture *fixture, struct probe *probe)
+{
+    probe->fixture = fixture;
+    probe->job = (struct job){ .class = JOB_FILE,
+                               .run = probe_run,
+                               .done = probe_done,
+                               .flush = probe_flush,
+                               .key = probe_key,
+                               .now = probe_now };
+    return sched_submit(fixture->stream, &probe->job);
+}
+
+static void a_job_that_need_not_wait_runs_at_once_if_nothing_is_before_it(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct probe quick = { .key_known = true, .can_now = true };
+    static struct probe waiting = { .key_known = true };
+    static struct probe behind = { .key_known = true, .can_now = true };
+
+    assert_int_equal(submit_now(fixture, &quick), 1);
+    assert_int_equal(sched_jobs(fixture->sched), 0);
+    assert_int_equal(submit_now(fixture, &waiting), 0); /* tried, and then a worker's */
+    assert_true(waiting.tried);
+    assert_int_equal(submit_now(fixture, &behind), 0); /* the same file: not even tried */
+    assert_false(behind.tried);
+    wait_entered(fixture, &waiting);
+    check_waits(fixture, &behind);
+    let_go(fixture, &waiting);
+    wait_entered(fixture, &behind);
+    let_go(fixture, &behind);
+}
+
 static void too_many_jobs_are_refused(void **state)
 {
     struct fixture *fixture = *state;
-    static struct probe probes[65] = { 0 };
+    static struct probe probes[65] = { 0 }, thaw = { .job.freeze_op = true };
 
     for (int i = 0; i < 64; i++)
         submit(fixture, &probes[i], JOB_BARRIER);
     assert_int_equal(sched_submit(fixture->stream, &probes[64].job), -EAGAIN);
+    submit(fixture, &thaw, JOB_URGENT); /* but never a thaw */
+    wait_entered(fixture, &thaw);
+    let_go(fixture, &thaw);
     for (int i = 0; i < 64; i++) {
         wait_entered(fixture, &probes[i]);
-        assert_int_equal(probes[i].entered_as, i);
+        assert_true(i == 0 || probes[i].entered_as > probes[i - 1].entered_as);
         let_go(fixture, &probes[i]);
     }
 }
@@ -481,8 +560,10 @@ int main(void)
         CASE(a_status_behind_a_queued_freeze_answers_after_it),
         CASE(a_thaw_of_another_stream_does_not_wait_for_a_stuck_freeze),
         CASE(freeze_thaw_and_what_follows_keep_their_order_in_one_stream),
+        CASE(what_held_jobs_see_is_settled_before_a_thaw_behind_them),
         CASE(the_urgent_lane_runs_when_all_workers_are_stuck),
         CASE(a_closed_stream_finishes_its_jobs_without_holding_up_a_new_one),
+        CASE(a_job_that_need_not_wait_runs_at_once_if_nothing_is_before_it),
         CASE(too_many_jobs_are_refused),
     };
 

@@ -1,0 +1,266 @@
+/*
+ * Elastic workers without their scheduler: wake-ups, stuck workers, the end.
+ */
+#include "pool/workers.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#define PATIENCE_MS 10000
+
+struct fixture {
+    struct workers *workers;
+    sem_t ran;
+};
+
+struct task {
+    struct job job;
+    struct fixture *fixture;
+    sem_t *gate;         /* NULL: runs through */
+    struct task *follow; /* pushed when it has run, as the scheduler does */
+    unsigned follow_count;
+    atomic_bool flushed;
+};
+
+static void task_run(struct job *job)
+{
+    struct task *task = CONTAINER_OF(job, struct task, job);
+
+    if (task->gate)
+        while (sem_wait(task->gate) != 0)
+            ;
+}
+
+static void task_done(struct job *job)
+{
+    struct task *task = CONTAINER_OF(job, struct task, job);
+
+    sem_post(&task->fixture->ran);
+}
+
+static void task_flush(struct job *job)
+{
+    struct task *task = CONTAINER_OF(job, struct task, job);
+
+    atomic_store(&task->flushed, true);
+}
+
+static struct job *finish(void *arg, struct job *job)
+{
+    struct task *task = CONTAINER_OF(job, struct task, job);
+
+    for (unsigned i = 0; i < task->follow_count; i++)
+        workers_push(task->fixture->workers, &task->follow[i].job);
+    return NULL;
+}
+
+static void backlog(void *arg)
+{
+}
+
+static int setup(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+    struct workers_config config = {
+        .core = 2, .max = 8, .capacity = 256, .finish = finish, .backlog = backlog
+    };
+
+    assert_non_null(fixture);
+    fixture->workers = workers_new(&config);
+    assert_non_null(fixture->workers);
+    sem_init(&fixture->ran, 0, 0);
+    *state = fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *fixture = *state;
+
+    if (fixture->workers)
+        assert_true(workers_stop(fixture->workers, PATIENCE_MS));
+    sem_destroy(&fixture->ran);
+    free(fixture);
+    return 0;
+}
+
+static struct task make_task(struct fixture *fixture, sem_t *gate)
+{
+    return (struct task){
+        .job = { .run = task_run, .done = task_done, .flush = task_flush },
+        .fixture = fixture,
+        .gate = gate,
+    };
+}
+
+static void wait_ran(struct fixture *fixture)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += PATIENCE_MS / 1000;
+    assert_int_equal(sem_timedwait(&fixture->ran, &until), 0);
+}
+
+static void nap(void)
+{
+    nanosleep(&(struct timespec){ .tv_nsec = WORKERS_TICK_MS * NSEC_PER_MSEC }, NULL);
+}
+
+/* Ticks until one more job has run. */
+static void wait_ran_ticking(struct fixture *fixture)
+{
+    for (int ms = 0; ms < PATIENCE_MS; ms += WORKERS_TICK_MS) {
+        if (sem_trywait(&fixture->ran) == 0)
+            return;
+        workers_tick(fixture->workers);
+        nap();
+    }
+    fail();
+}
+
+static void wait_flushed(struct task *task)
+{
+    for (int ms = 0; ms < PATIENCE_MS && !atomic_load(&task->flushed); ms += WORKERS_TICK_MS)
+        nap();
+    assert_true(atomic_load(&task->flushed));
+}
+
+/* Quick jobs are left to busy workers; a stuck one is busy and must not be counted on for ever. */
+static void a_stuck_worker_slows_others_down_once_only(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct task stuck, quick[100];
+    sem_t gate;
+
+    sem_init(&gate, 0, 0);
+    for (int i = 0; i < 100; i++) /* two workers, and quick on average */
+        quick[i] = make_task(fixture, NULL);
+    stuck = make_task(fixture, &gate);
+    workers_push(fixture->workers, &stuck.job);
+    workers_push(fixture->workers, &quick[0].job);
+    wait_ran_ticking(fixture);
+    wait_flushed(&quick[0]);
+    for (int i = 1; i < 100; i++) {
+        workers_push(fixture->workers, &quick[i].job);
+        wait_ran(fixture); /* nobody ticks */
+        wait_flushed(&quick[i]);
+    }
+    sem_post(&gate);
+    wait_ran(fixture);
+    wait_flushed(&stuck);
+    sem_destroy(&gate);
+}
+
+/* Runs `first`, and `stuck` behind it on the same worker. True when the worker has kept the first
+ * one in hand, which it does while jobs are quick: it may have been preempted. */
+static bool get_stuck_with_one_in_hand(struct fixture *fixture, struct task *first,
+                                       struct task *stuck, sem_t *gate)
+{
+    *first = make_task(fixture, NULL);
+    *stuck = make_task(fixture, gate);
+    first->follow = stuck;
+    first->follow_count = 1;
+    workers_push(fixture->workers, &first->job);
+    wait_ran(fixture);
+    for (int i = 0; i < 20; i++) {
+        if (workers_tick(fixture->workers))
+            return true;
+        nap();
+    }
+    return false;
+}
+
+static void a_stuck_worker_is_told_of_once_and_does_not_tick_for_ever(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct task first, stuck;
+    bool told = false;
+    sem_t gate;
+
+    sem_init(&gate, 0, 0);
+    for (int i = 0; i < 50 && !told; i++) {
+        told = get_stuck_with_one_in_hand(fixture, &first, &stuck, &gate);
+        if (told) {
+            assert_false(atomic_load(&first.flushed));
+            assert_false(workers_need_tick(fixture->workers));
+            assert_false(workers_tick(fixture->workers));
+            assert_false(workers_tick(fixture->workers));
+        }
+        sem_post(&gate);
+        wait_ran(fixture);
+        wait_flushed(&first);
+        wait_flushed(&stuck);
+    }
+    assert_true(told);
+    sem_destroy(&gate);
+}
+
+static void *open_later(void *arg)
+{
+    nap();
+    nap();
+    sem_post(arg);
+    return NULL;
+}
+
+/* The last running worker starts others while it is waited for. */
+static void workers_that_are_started_during_the_end_are_waited_for(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct task slow, followers[32];
+    pthread_t opener;
+    sem_t gate;
+
+    sem_init(&gate, 0, 0);
+    slow = make_task(fixture, &gate);
+    slow.follow = followers;
+    slow.follow_count = ARRAY_LEN(followers);
+    for (size_t i = 0; i < ARRAY_LEN(followers); i++)
+        followers[i] = make_task(fixture, NULL);
+    workers_push(fixture->workers, &slow.job);
+    assert_int_equal(pthread_create(&opener, NULL, open_later, &gate), 0);
+    assert_true(workers_stop(fixture->workers, PATIENCE_MS));
+    fixture->workers = NULL;
+    PTOK(pthread_join(opener, NULL));
+    for (size_t i = 0; i < ARRAY_LEN(followers); i++)
+        assert_true(atomic_load(&followers[i].flushed));
+    sem_destroy(&gate);
+}
+
+static void the_end_does_not_wait_for_a_stuck_worker(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct task stuck;
+    sem_t gate;
+
+    sem_init(&gate, 0, 0);
+    stuck = make_task(fixture, &gate);
+    workers_push(fixture->workers, &stuck.job);
+    assert_false(workers_stop(fixture->workers, 20));
+    sem_post(&gate);
+    wait_ran(fixture);
+    wait_flushed(&stuck);
+    sem_destroy(&gate);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(a_stuck_worker_slows_others_down_once_only),
+        CASE(a_stuck_worker_is_told_of_once_and_does_not_tick_for_ever),
+        CASE(workers_that_are_started_during_the_end_are_waited_for),
+        CASE(the_end_does_not_wait_for_a_stuck_worker),
+    };
+
+    return cmocka_run_group_tests_name("workers", tests, NULL, NULL);
+}
