@@ -10,12 +10,14 @@
 #include "agent/agent.h"
 
 #include "agent/client.h"
+#include "agent/dispatch.h"
 #include "agent/loop.h"
 #include "agent/output.h"
 #include "agent/port.h"
 #include "agent/state.h"
 #include "base/frozen.h"
 #include "base/log.h"
+#include "base/spawn.h"
 #include "cmds/exec.h"
 #include "cmds/file.h"
 #include "cmds/linux/fsfreeze.h"
@@ -117,6 +119,25 @@ static int make_commands(struct agent *agent)
     return wake_fd_init(&agent->wake);
 }
 
+/* Descriptors for all that the limits allow: an exec has two or three, and one for its input. */
+static size_t files_wanted(const struct config *config)
+{
+    return config->max_handles + 4 * (size_t)config->max_execs + config->max_clients + 64;
+}
+
+/* Signals are blocked in every thread and read from a descriptor. Before the channel is there, so
+ * that whoever has reached the agent can end it in order. */
+static void block_signals(void)
+{
+    sigset_t signals;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    PTOK(pthread_sigmask(SIG_BLOCK, &signals, NULL));
+}
+
 int agent_start(const struct config *config, struct agent **ret_agent)
 {
     struct agent *agent = calloc(1, sizeof(*agent));
@@ -127,13 +148,16 @@ int agent_start(const struct config *config, struct agent **ret_agent)
     agent->config = config;
     agent->epoll_fd = agent->signal_fd = agent->wake.fd = -1;
     signal(SIGPIPE, SIG_IGN);
+    spawn_raise_files(files_wanted(config));
     r = open_state(agent);
     if (r == 0)
         r = open_log(config);
     if (r == 0)
         r = make_commands(agent);
-    if (r == 0)
+    if (r == 0) {
+        block_signals();
         r = open_channel(agent);
+    }
     if (r < 0) {
         log_err("failed to initialize guest agent: %s", err_text(r));
         agent_free(agent);
@@ -141,18 +165,6 @@ int agent_start(const struct config *config, struct agent **ret_agent)
     }
     *ret_agent = agent;
     return 0;
-}
-
-/* Signals are blocked in every thread and read from a descriptor. */
-static void block_signals(void)
-{
-    sigset_t signals;
-
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGHUP);
-    PTOK(pthread_sigmask(SIG_BLOCK, &signals, NULL));
 }
 
 static int start_threads(struct agent *agent)
@@ -176,6 +188,9 @@ static void end_clients(struct agent *agent)
 {
     struct client *client;
 
+    agent->stopping = true;
+    while (!TAILQ_EMPTY(&agent->gated))
+        dispatch_give_up(TAILQ_FIRST(&agent->gated));
     while ((client = TAILQ_FIRST(&agent->clients)))
         client_end(client);
     port_check(agent);
@@ -185,10 +200,10 @@ static void end_clients(struct agent *agent)
 static bool stop_threads(struct agent *agent)
 {
     end_clients(agent);
-    if (agent->sched && !sched_stop(agent->sched, STOP_TIMEOUT_MS))
+    if (!sched_stop(agent->sched, STOP_TIMEOUT_MS))
         return false;
-    agent->sched = NULL;
-    agent->writer = writer_stop(agent->writer);
+    agent->writer = writer_stop(agent->writer); /* lets the last sessions go */
+    agent->sched = sched_free(agent->sched);
     return true;
 }
 
@@ -197,7 +212,6 @@ int agent_serve(struct agent *agent)
     int status = EXIT_FAILURE;
     int r;
 
-    block_signals();
     r = start_threads(agent);
     if (r == 0)
         r = loop_init(agent);

@@ -1,11 +1,10 @@
 /*
  * agent/budget.c
  *
- *   field     written by                       read by       order, and what it buys
- *   used      all: add and subtract            I/O thread    seq_cst with wanted: a giver sees that
- * it is wanted, or the taker what was given wanted    I/O thread sets, givers clear    givers see
- * above share     all: add and subtract            I/O thread    relaxed is enough: a late zero
- * only delays until the kick that follows it
+ *   field   written by                    read by     order, and what it buys
+ *   used    all: add and subtract         I/O thread  seq_cst on both: either a giver sees that it is
+ *   wanted  I/O thread sets, givers clear givers      wanted, or the taker what was given
+ *   share   all: add and subtract         I/O thread  a late 0 only delays until the kick behind it
  */
 #include "agent/budget.h"
 
@@ -32,6 +31,19 @@ bool budget_take(struct budget *budget, struct share *share, size_t bytes)
     atomic_fetch_add(&budget->used, bytes);
     atomic_fetch_add(&share->used, bytes);
     return true;
+}
+
+static bool is_over(struct budget *budget, struct share *share)
+{
+    return atomic_load(&share->used) > 0 && atomic_load(&budget->used) > budget->limit;
+}
+
+bool budget_over(struct budget *budget, struct share *share)
+{
+    if (!is_over(budget, share))
+        return false;
+    atomic_store(&budget->wanted, true);
+    return is_over(budget, share);
 }
 
 void budget_give(struct budget *budget, struct share *share, size_t bytes)

@@ -5,7 +5,7 @@
  * session always has what it needs and can finish; a session that holds nothing is never
  * refused, so that a client that does not read its replies holds back nobody else.
  *
- * Threads    budget_take(): the I/O thread. budget_adjust(), budget_give(): any thread.
+ * Threads    budget_take(), budget_over(): the I/O thread. budget_adjust(), budget_give(): any thread.
  */
 #pragma once
 
@@ -29,6 +29,8 @@ struct share {
 void budget_init(struct budget *budget, size_t limit, struct wake_fd *notify);
 /* False: not now; notify is kicked when it is worth another try. */
 bool budget_take(struct budget *budget, struct share *share, size_t bytes);
+/* True: more than the limit is held, some of it by this session; notify as for budget_take(). */
+bool budget_over(struct budget *budget, struct share *share);
 void budget_give(struct budget *budget, struct share *share, size_t bytes);
 /* A reservation of `from` bytes turned out to be `to` bytes. */
 void budget_adjust(struct budget *budget, struct share *share, size_t from, size_t to);

@@ -1,12 +1,13 @@
 /*
  * agent/client.c - the reading side of a client.
  *
- *   field       written by                 read by           order, and what it buys
- *   refs        all                        all               acq_rel: the last one frees
- *   gone        I/O thread                 token holder      seq_cst with a kick behind it
- *   unsent      I/O: add; holder: sub      I/O, holder       seq_cst with wants_room: either the
- * I/O wants_room  I/O sets, holder clears    holder            thread sees the room, or it is
- * kicked over        I/O thread                 workers           relaxed: a hint for long commands
+ *   field       written by             read by       order, and what it buys
+ *   refs        all                    all           acq_rel: the last one frees
+ *   gone        I/O thread             token holder  seq_cst with a kick behind it
+ *   unsent      I/O: add; holder: sub  I/O, holder   seq_cst on both: either the I/O thread sees the
+ *   wants_room  I/O sets, holder       holder        room, or it is kicked
+ *               clears
+ *   over        I/O thread             workers       relaxed: a hint for long commands
  */
 #include "agent/client.h"
 
@@ -21,6 +22,9 @@
 
 /* A large request that waits for memory stops the reading behind it. */
 #define WAITING_MAX_BYTES MIB
+
+/* What the I/O thread reads and writes itself before it listens again (struct command, try_now). */
+#define NOW_BYTES_PER_TURN (512 * KIB)
 
 struct session *session_new(struct client *client)
 {
@@ -74,6 +78,8 @@ static void client_ready(struct agent *agent, struct source *source, uint32_t ev
 
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
         client->readable = true;
+        client->closing |= (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+        client->hung_up |= (events & EPOLLHUP) != 0;
         loop_run_client(client);
     }
 }
@@ -90,7 +96,7 @@ struct client *client_new(struct agent *agent, int fd, bool owns_fd)
     client->channel = agent->channel;
     client->fd = fd;
     client->owns_fd = owns_fd;
-    client->window = window_new(agent->config->max_requests);
+    client->window = window_new(agent->config->max_requests + 1); /* a sync passes the others */
     client->framer = framer_new(agent->config->max_message_size);
     if (client->window && client->framer)
         client->session = session_new(client);
@@ -115,6 +121,8 @@ void client_end(struct client *client)
     TAILQ_REMOVE(&agent->clients, client, link);
     agent->client_count--;
     client->framer = framer_free(client->framer);
+    json_doc_free(client->ahead.doc);
+    cmd_error_done(&client->ahead.error);
     atomic_store(&client->gone, true);
     if (client->sync)
         dispatch_sync(client);
@@ -135,7 +143,8 @@ static void resync(struct client *client)
     struct call *call = client->sync;
 
     if (!session) {
-        client_end(client);
+        log_err("session: no memory for a new one, the sync goes on waiting");
+        client->sync_deadline_ns = now_ns() + NSEC_PER_SEC;
         return;
     }
     log_info("session: %u requests are stuck, their replies are dropped",
@@ -153,39 +162,53 @@ static void resync(struct client *client)
 /* Waiting for room: true when there is none, and a kick will come. */
 static bool window_full(struct client *client)
 {
-    unsigned capacity = window_capacity(client->window);
+    unsigned limit = client->agent->config->max_requests;
 
-    if (atomic_load(&client->unsent) < capacity)
+    if (atomic_load(&client->unsent) < limit)
         return false;
     atomic_store(&client->wants_room, true);
-    return atomic_load(&client->unsent) >= capacity;
+    return atomic_load(&client->unsent) >= limit;
 }
 
-/* True while no further request may be taken from this client. */
+/* True while the message ahead must wait. A sync passes: it may be what ends the waiting. */
 static bool is_held_back(struct client *client)
 {
-    return client->sync || client->session->waiting_bytes > WAITING_MAX_BYTES ||
-           client->agent->stopping || window_full(client);
+    struct session *session = client->session;
+
+    if (session->waiting_bytes <= WAITING_MAX_BYTES && !window_full(client) &&
+        !budget_over(&client->agent->budget, &session->inline_share))
+        return false;
+    return atomic_load(&session->unfinished) == 0 ||
+           atomic_load(&client->unsent) > client->agent->config->max_requests ||
+           !client->ahead.doc || !dispatch_is_sync(client->ahead.doc);
+}
+
+/* Sees to it that a message is ahead: false when all input is used up. */
+static bool look_ahead(struct client *client)
+{
+    struct ahead *ahead = &client->ahead;
+
+    if (!ahead->is_there)
+        ahead->is_there = framer_next(client->framer, &ahead->doc, &ahead->error) != FRAME_MORE;
+    return ahead->is_there;
 }
 
 /* Serves what has been read: true when all of it was used up. */
 static bool serve_input(struct client *client)
 {
-    while (!is_held_back(client)) {
-        struct json_doc *doc = NULL;
-        struct cmd_error error = { 0 };
+    while (!client->sync && !client->agent->stopping) {
+        struct ahead ahead;
 
-        switch (framer_next(client->framer, &doc, &error)) {
-        case FRAME_MORE:
+        if (!look_ahead(client))
             return true;
-        case FRAME_MESSAGE:
-            dispatch_message(client, doc);
-            break;
-        case FRAME_ERROR:
-        case FRAME_NOMEM:
-            dispatch_error(client, &error);
-            break;
-        }
+        if (is_held_back(client))
+            return false;
+        ahead = client->ahead;
+        client->ahead = (struct ahead){ 0 };
+        if (ahead.doc)
+            dispatch_message(client, ahead.doc);
+        else
+            dispatch_error(client, &ahead.error);
         if (atomic_load(&client->gone))
             return false;
     }
@@ -226,11 +249,13 @@ static bool read_input(struct client *client)
     switch (endpoint_read(client->channel, client->fd, space, size, &len)) {
     case ENDPOINT_OK:
         framer_fed(client->framer, len);
-        /* A stream socket that gave less than asked for is empty (epoll(7)). */
-        client->readable = len == size || !client->owns_fd;
+        /* A stream socket that gave less than asked for is empty (epoll(7)), but for its end. */
+        client->readable = len == size || !client->owns_fd || client->closing;
+        client->hung_up &= client->owns_fd;
         return true;
     case ENDPOINT_AGAIN:
         client->readable = false;
+        client->eof = client->hung_up && !client->owns_fd; /* there is another host already */
         return true;
     case ENDPOINT_FAILED:
         client->failed = true;
@@ -243,17 +268,43 @@ static bool read_input(struct client *client)
     return true;
 }
 
+/* The peer has left, but what it sent is served to the end: stuck requests must not prevent it. */
+static void forget_replies(struct client *client)
+{
+    window_abandon(client->window);
+    client->kick = true;
+}
+
+/* True: it is worth another turn. */
+static bool read_and_serve(struct client *client)
+{
+    bool used_up = serve_input(client);
+
+    if (used_up && client->eof) {
+        end_if_served(client);
+        return false;
+    }
+    if (used_up && client->readable) {
+        if (!read_input(client))
+            return false;
+        used_up = serve_input(client);
+    }
+    /* The next host of a port must not wait for what holds this one's requests back, nor get its
+     * replies. */
+    if (!used_up && !client->owns_fd && !atomic_load(&client->gone) && peer_has_left(client))
+        client_end(client);
+    return used_up && (client->readable || client->eof);
+}
+
 bool client_turn(struct client *client)
 {
-    bool more = false;
+    bool more;
 
     atomic_fetch_add(&client->refs, 1);
-    if (serve_input(client)) {
-        if (client->eof)
-            end_if_served(client);
-        else if (client->readable && read_input(client))
-            more = serve_input(client) && (client->readable || client->eof);
-    }
+    client->now_left = NOW_BYTES_PER_TURN;
+    if (client->hung_up && client->owns_fd)
+        forget_replies(client);
+    more = read_and_serve(client);
     if (client->kick)
         output_kick(client);
     client->kick = false;

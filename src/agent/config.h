@@ -33,7 +33,7 @@ struct config {
     unsigned max_clients;
     unsigned max_requests;   /* in flight, per session */
     size_t max_message_size; /* bytes */
-    size_t max_memory; /* bytes of requests and replies, all sessions */
+    size_t max_memory;       /* bytes of requests and replies, all sessions */
     unsigned max_handles;
     unsigned max_execs;
     size_t max_exec_output; /* bytes held, all processes */

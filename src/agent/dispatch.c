@@ -1,16 +1,17 @@
 /*
  * agent/dispatch.c - one call's way from its message to its reply.
  *
- *   field               written by                  read by            order, and what it buys
- *   call.*              I/O thread, then one        the next in line   handed over whole: by the
- * scheduler, worker, then the token                         the ticket, the token call.refs all
- * all: acq_rel       the last one frees session.unfinished  I/O: add, workers: sub      I/O thread
- * seq_cst with sync_waits: either session.sync_waits  I/O thread                  workers the I/O
- * thread sees 0, or it is kicked
+ *   field               written by              read by          order, and what it buys
+ *   call.*              I/O thread, then one    the next in line handed over whole: by the scheduler,
+ *                       worker, then the token                   the ticket, the token
+ *   call.refs           all                     all: acq_rel     the last one frees
+ *   session.unfinished  I/O: add, workers: sub  I/O thread       seq_cst on both: either the I/O
+ *   session.sync_waits  I/O thread              workers          thread sees 0, or it is kicked
  */
 #include "agent/dispatch.h"
 
 #include "agent/client.h"
+#include "agent/loop.h"
 #include "agent/output.h"
 #include "base/frozen.h"
 #include "base/log.h"
@@ -23,6 +24,10 @@
 
 /* Documents below this size are bounded well enough by the number of requests in flight. */
 #define SMALL_DOC_BYTES (16 * KIB)
+/* From this size on a request leaves memory behind that is worth giving back. */
+#define LARGE_CALL_BYTES (64 * KIB)
+/* Requests of all sessions, ended ones too, that may wait for memory. */
+#define WAITING_MAX_CALLS 65536
 
 #define REFUSED_TEXT "Command %s has been disabled: the command is not allowed"
 
@@ -35,7 +40,7 @@ static void call_free(struct call *call)
     json_doc_free(call->doc);
     cmd_error_done(&call->error);
     buf_done(&call->reply);
-    budget_give(&session->client->agent->budget, &session->share, call->cost);
+    budget_give(&session->client->agent->budget, call->share, call->cost);
     session_unref(session);
     free(call);
 }
@@ -56,6 +61,7 @@ static struct call *call_new(struct session *session, size_t args_size)
     atomic_init(&call->refs, 2);
     atomic_fetch_add_explicit(&session->refs, 1, memory_order_relaxed);
     call->session = session;
+    call->share = &session->share;
     return call;
 }
 
@@ -110,40 +116,47 @@ static void reply_succeeded(struct call *call, struct cmd_reply *reply)
     reply_failed(call);
 }
 
-static void run_command(struct call *call)
+/* Runs the command by `run`, which is one of its two functions. False: it would have to wait. */
+static bool run_command(struct call *call, command_fn *run)
 {
     const struct command *command = call->command;
     struct cmd_env env = call->session->client->agent->env;
     struct cmd_reply reply = { 0 };
+    int r;
 
     env.cancelled = cancelled;
     env.job = call;
     if (command->flags & CMD_AUDIT)
         log_audit("%s called", command->name);
     reply_begin(&reply.text, command->flags & CMD_DELIMITED);
-    if (command->run(&env, call->args, &reply) < 0) {
+    r = run(&env, call->args, &reply);
+    if (r < 0) {
         call->error = reply.error;
         reply_failed(call);
-    } else if (!(command->flags & CMD_NO_SUCCESS)) {
+    } else if (r == 0 && !(command->flags & CMD_NO_SUCCESS)) {
         reply_succeeded(call, &reply);
     }
     json_object_put(reply.value);
     buf_done(&reply.text);
+    return r <= 0;
 }
 
+/* While frozen the whitelist runs whatever the lists say, as in qemu-ga: thaw above all. */
 static bool is_refused(const struct call *call)
 {
-    return ga_is_frozen() && !(call->command->flags & CMD_WHEN_FROZEN);
+    if (ga_is_frozen())
+        return !(call->command->flags & CMD_WHEN_FROZEN);
+    return !policy_allows(call->session->client->agent->env.policy, call->command);
 }
 
 static void call_run(struct call *call)
 {
     if (call->command && (call->refused || is_refused(call)))
         refuse(call);
-    else if (call->error.text)
+    else if (!call->command || call->error.text)
         reply_failed(call);
     else
-        run_command(call);
+        run_command(call, call->command->run);
 }
 
 /* The request is not needed any more: a large one would wait with its reply for the host. */
@@ -161,6 +174,13 @@ static void run_inline(struct client *client, struct call *call)
     call_admit(client, call);
     call_run(call);
     drop_request(call);
+    /* Small ones are bounded well enough by their number. They must not count as what the session
+     * holds: the requests that wait for that to become nothing may come before this one. */
+    if (call->reply.cap >= SMALL_DOC_BYTES) {
+        call->cost = call->reply.cap;
+        call->share = &call->session->inline_share;
+        budget_adjust(&client->agent->budget, call->share, 0, call->cost);
+    }
     client->kick = true;
     if (!ticket_complete(&call->ticket))
         buf_done(&call->reply);
@@ -174,11 +194,24 @@ static void job_run(struct job *job)
     call_run(CONTAINER_OF(job, struct call, job));
 }
 
-static void job_admitted(struct job *job)
+/* On the I/O thread */
+static bool job_now(struct job *job)
 {
     struct call *call = CONTAINER_OF(job, struct call, job);
 
-    call->refused = is_refused(call);
+    return !call->refused && !is_refused(call) && run_command(call, call->command->try_now);
+}
+
+static void settle(struct call *call)
+{
+    if (!call->settled)
+        call->refused = is_refused(call);
+    call->settled = true;
+}
+
+static void job_admitted(struct job *job)
+{
+    settle(CONTAINER_OF(job, struct call, job));
 }
 
 static int job_key(struct job *job, struct job_key *ret_key)
@@ -254,15 +287,39 @@ static size_t call_cost(const struct call *call)
     return doc + command->reply_max(&call->session->client->agent->env, call->args);
 }
 
-static void submit(struct call *call)
+/* The I/O thread does a little of the work itself in each turn, and then goes on listening. */
+static bool may_run_now(struct client *client, const struct call *call, size_t cost)
 {
-    if (sched_submit(call->session->stream, &call->job) == 0)
-        return;
+    size_t bytes = cost + call->doc->text.len;
+
+    if (call->error.text || !call->command->try_now || bytes > client->now_left)
+        return false;
+    client->now_left -= bytes;
+    return true;
+}
+
+static void too_many(struct call *call)
+{
     cmd_error_done(&call->error);
     cmd_fail(&call->error, "too many requests are unfinished");
     reply_failed(call);
+}
+
+/* In a turn of the client, or in dispatch_waiting(), which a turn of every client follows. */
+static void submit(struct call *call)
+{
+    struct client *client = call->session->client;
+    int r = sched_submit(call->session->stream, &call->job);
+
+    if (r == 0)
+        return;
+    if (r < 0)
+        too_many(call);
     job_done(&call->job);
-    job_flush(&call->job);
+    if (atomic_load(&client->gone))
+        output_kick(client);
+    client->kick = true;
+    call_unref(call);
 }
 
 static void gate(struct session *session, struct call *call)
@@ -275,6 +332,59 @@ static void gate(struct session *session, struct call *call)
     }
     STAILQ_INSERT_TAIL(&session->waiting, call, waiting);
     session->waiting_bytes += call->doc->text.cap;
+    agent->waiting_calls++;
+}
+
+static struct call *take_waiting(struct session *session)
+{
+    struct call *call = STAILQ_FIRST(&session->waiting);
+
+    STAILQ_REMOVE_HEAD(&session->waiting, waiting);
+    session->waiting_bytes -= call->doc->text.cap;
+    session->client->agent->waiting_calls--;
+    return call;
+}
+
+static void ungate(struct session *session)
+{
+    TAILQ_REMOVE(&session->client->agent->gated, session, gated);
+    session_unref(session);
+}
+
+static bool freeze_is_waiting(const struct session *session)
+{
+    const struct call *call;
+
+    STAILQ_FOREACH(call, &session->waiting, waiting)
+    if (call->job.freeze_op)
+        return true;
+    return false;
+}
+
+/* A thaw does not wait for memory; what waits for it before the thaw goes ahead, to be refused. */
+static void submit_before_thaw(struct session *session)
+{
+    if (STAILQ_EMPTY(&session->waiting) || (!ga_is_frozen() && !stream_freezes(session->stream)))
+        return;
+    while (!STAILQ_EMPTY(&session->waiting)) {
+        struct call *call = take_waiting(session);
+
+        budget_adjust(&session->client->agent->budget, &session->share, 0, call->cost);
+        submit(call);
+    }
+    ungate(session);
+}
+
+/* Beside the budget: what freezes and thaws keeps its order, and waits for nothing else. */
+static bool is_urgent(const struct call *call)
+{
+    return call->job.class == JOB_URGENT && !freeze_is_waiting(call->session);
+}
+
+static bool takes_budget(struct session *session, const struct call *call, size_t cost)
+{
+    return STAILQ_EMPTY(&session->waiting) &&
+           budget_take(&session->client->agent->budget, &session->share, cost);
 }
 
 static void schedule(struct client *client, struct call *call)
@@ -282,6 +392,8 @@ static void schedule(struct client *client, struct call *call)
     struct session *session = call->session;
     size_t cost = call_cost(call);
 
+    if (cost >= LARGE_CALL_BYTES)
+        loop_keep_blocks(client->agent);
     call->job = (struct job){
         .class = job_class(call),
         .freeze_op = call->command->flags & CMD_FREEZE_OP,
@@ -290,18 +402,25 @@ static void schedule(struct client *client, struct call *call)
         .flush = job_flush,
         .key = job_key,
         .admitted = job_admitted,
+        .now = may_run_now(client, call, cost) ? job_now : NULL,
     };
     call_admit(client, call);
     atomic_fetch_add(&session->unfinished, 1);
-    if (call->job.class == JOB_URGENT) {
+    if (is_urgent(call)) {
+        if (call->job.freeze_op)
+            submit_before_thaw(session);
         submit(call);
-    } else if (STAILQ_EMPTY(&session->waiting) &&
-               budget_take(&client->agent->budget, &session->share, cost)) {
+    } else if (takes_budget(session, call, cost)) {
         call->cost = cost;
         submit(call);
-    } else {
+    } else if (client->agent->waiting_calls < WAITING_MAX_CALLS) {
         call->cost = cost; /* wanted; taken by dispatch_waiting() */
         gate(session, call);
+    } else {
+        too_many(call);
+        job_done(&call->job);
+        client->kick = true;
+        call_unref(call);
     }
 }
 
@@ -311,15 +430,22 @@ void dispatch_waiting(struct session *session)
     struct call *call;
 
     while ((call = STAILQ_FIRST(&session->waiting)) &&
-           budget_take(&agent->budget, &session->share, call->cost)) {
-        STAILQ_REMOVE_HEAD(&session->waiting, waiting);
-        session->waiting_bytes -= call->doc->text.cap;
-        submit(call);
+           budget_take(&agent->budget, &session->share, call->cost))
+        submit(take_waiting(session));
+    if (STAILQ_EMPTY(&session->waiting))
+        ungate(session);
+}
+
+void dispatch_give_up(struct session *session)
+{
+    while (!STAILQ_EMPTY(&session->waiting)) {
+        struct call *call = take_waiting(session);
+
+        call->cost = 0;
+        job_done(&call->job);
+        job_flush(&call->job);
     }
-    if (STAILQ_EMPTY(&session->waiting)) {
-        TAILQ_REMOVE(&agent->gated, session, gated);
-        session_unref(session);
-    }
+    ungate(session);
 }
 
 /* A sync is answered when what came before it is: at once, or later by dispatch_sync(). */
@@ -355,11 +481,12 @@ static void route(struct client *client, struct call *call)
 {
     const struct command *command = call->command;
 
-    if ((command->flags & CMD_SYNC) && !call->error.text)
+    if ((command->flags & CMD_SYNC) && !call->error.text && !is_refused(call))
         begin_sync(client, call);
     else if (command->flags & CMD_ALWAYS_INLINE)
         run_inline(client, call);
-    else if ((command->order == ORDER_INLINE || call->error.text) && !must_queue(call))
+    else if ((command->order == ORDER_INLINE || call->error.text || is_refused(call)) &&
+             !must_queue(call))
         run_inline(client, call);
     else
         schedule(client, call);
@@ -379,8 +506,7 @@ static char *printable_name(const struct request *request)
     return buf_terminate(&name);
 }
 
-static const struct command *find_command(const struct agent *agent, const struct request *request,
-                                          struct cmd_error *reterr)
+static const struct command *find_command(const struct request *request, struct cmd_error *reterr)
 {
     const struct command *command = command_find(request->name, request->name_len);
 
@@ -389,15 +515,19 @@ static const struct command *find_command(const struct agent *agent, const struc
 
         cmd_fail_class(reterr, CMD_ERROR_NOT_FOUND, "The command %s has not been found",
                        name ? name : "");
-        return NULL;
-    }
-    /* While frozen the whitelist runs whatever the lists say, as in qemu-ga: thaw above all. */
-    if (!policy_allows(agent->env.policy, command) &&
-        !(ga_is_frozen() && (command->flags & CMD_WHEN_FROZEN))) {
-        cmd_fail_class(reterr, CMD_ERROR_NOT_FOUND, REFUSED_TEXT, command->name);
-        return NULL;
     }
     return command;
+}
+
+bool dispatch_is_sync(const struct json_doc *doc)
+{
+    CLEANUP(cmd_error_done) struct cmd_error error = { 0 };
+    struct request request = { 0 };
+    const struct command *command = NULL;
+
+    if (request_parse(doc, &request, &error) == 0)
+        command = find_command(&request, &error);
+    return command && (command->flags & CMD_SYNC);
 }
 
 /* An error that no command stands behind. Takes the error's text and the document. */
@@ -431,7 +561,7 @@ void dispatch_message(struct client *client, struct json_doc *doc)
     struct call *call;
 
     if (request_parse(doc, &request, &error) == 0)
-        command = find_command(client->agent, &request, &error);
+        command = find_command(&request, &error);
     if (!command) {
         answer_error(client, doc, request.id, &error);
         return;

@@ -15,6 +15,12 @@ void dispatch_error(struct client *client, struct cmd_error *error);
 /* The sync that waited goes on: earlier requests have finished, or the session began anew. */
 void dispatch_sync(struct client *client);
 
+/* True for a request that may be a sync: it passes requests that are held back. */
+bool dispatch_is_sync(const struct json_doc *doc);
+
+/* The agent ends: what waits for the budget is dropped. */
+void dispatch_give_up(struct session *session);
+
 /* Tries again what waits for the budget. */
 void dispatch_waiting(struct session *session);
 

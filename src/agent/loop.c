@@ -1,10 +1,12 @@
 /*
  * agent/loop.c - one epoll set for everything the I/O thread waits for.
  *
- *   field         written by       read by       order, and what it buys
- *   wake.pending  any thread       I/O thread    see base/wake.c
- *   backlog       any: set         I/O: clears   seq_cst: whoever sets it first kicks; the I/O
- * thread looks once more behind clearing it the rest of struct agent belongs to the I/O thread
+ *   field         written by   read by      order, and what it buys
+ *   wake.pending  any thread   I/O thread   see base/wake.c
+ *   backlog       any: set     I/O: clears  seq_cst: whoever sets it first kicks; the I/O thread
+ *                                           looks once more behind clearing it
+ *
+ * The rest of struct agent belongs to the I/O thread.
  */
 #include "agent/loop.h"
 
@@ -13,12 +15,14 @@
 #include "agent/dispatch.h"
 #include "agent/output.h"
 #include "agent/port.h"
+#include "base/block.h"
 #include "base/fdio.h"
 #include "base/frozen.h"
 #include "base/log.h"
 #include "pool/workers.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -29,6 +33,7 @@
 #define ACCEPT_PAUSE_NS (NSEC_PER_SEC)
 #define STOP_GRACE_NS   (NSEC_PER_SEC)
 #define REOPEN_NS       (5 * NSEC_PER_SEC) /* as qemu-ga */
+#define KEEP_BLOCKS_NS  (NSEC_PER_SEC)
 
 int64_t now_ns(void)
 {
@@ -170,6 +175,20 @@ void loop_reopen_later(struct agent *agent)
     agent->reopen_at_ns = now_ns() + REOPEN_NS;
 }
 
+void loop_keep_blocks(struct agent *agent)
+{
+    if (!agent->trim_at_ns)
+        block_keep();
+    agent->trim_at_ns = now_ns() + KEEP_BLOCKS_NS;
+}
+
+/* What still runs gives its blocks back by itself from now on. */
+static void trim_blocks(struct agent *agent)
+{
+    agent->trim_at_ns = 0;
+    block_trim();
+}
+
 static void reopen(struct agent *agent)
 {
     int r = agent->channel ? channel_reopen(agent->channel) : agent_open_channel(agent);
@@ -181,10 +200,17 @@ static void reopen(struct agent *agent)
         watch_channel(agent);
 }
 
+static void start_ticking(struct agent *agent)
+{
+    agent->ticking = true;
+    agent->tick_at_ns = now_ns() + WORKERS_TICK_MS * NSEC_PER_MSEC;
+}
+
 static void wake_ready(struct agent *agent, struct source *source, uint32_t events)
 {
     wake_fd_clear(&agent->wake);
-    agent->ticking = atomic_load(&agent->backlog);
+    if (!agent->ticking && atomic_load(&agent->backlog))
+        start_ticking(agent);
     check_gated(agent);
     check_clients(agent);
     port_check(agent);
@@ -197,6 +223,8 @@ static void wake_ready(struct agent *agent, struct source *source, uint32_t even
 
 static void begin_stop(struct agent *agent)
 {
+    if (agent->stopping)
+        return;
     agent->stopping = true;
     agent->stop_by_ns = now_ns() + STOP_GRACE_NS;
     atomic_store(&agent->ending, true);
@@ -231,23 +259,45 @@ static int64_t next_deadline(const struct agent *agent)
         deadline = MIN_OF(deadline, agent->accept_at_ns);
     if (agent->reopen_at_ns)
         deadline = MIN_OF(deadline, agent->reopen_at_ns);
+    if (agent->trim_at_ns)
+        deadline = MIN_OF(deadline, agent->trim_at_ns);
     if (agent->stopping)
         deadline = MIN_OF(deadline, agent->stop_by_ns);
+    if (agent->ticking)
+        deadline = MIN_OF(deadline, agent->tick_at_ns);
     return deadline;
 }
 
-static int wait_ms(const struct agent *agent)
+static int wait_ms(const struct agent *agent, int64_t deadline)
 {
-    int64_t deadline, left_ms;
+    int64_t left_ms;
 
     if (!TAILQ_EMPTY(&agent->runnable))
         return 0;
-    deadline = next_deadline(agent);
     if (deadline == INT64_MAX)
-        return agent->ticking ? WORKERS_TICK_MS : -1;
+        return -1;
     left_ms = (deadline - now_ns() + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC;
-    left_ms = MAX_OF(0, left_ms);
-    return (int)(agent->ticking ? MIN_OF(left_ms, WORKERS_TICK_MS) : left_ms);
+    return (int)MIN_OF(MAX_OF(0, left_ms), INT_MAX);
+}
+
+/* While jobs wait for busy workers; replies that a stuck worker has not flushed go out here. */
+static void tick(struct agent *agent)
+{
+    if (sched_tick(agent->sched)) {
+        struct client *client;
+
+        TAILQ_FOREACH(client, &agent->clients, link)
+        output_kick(client);
+    }
+    if (sched_need_tick(agent->sched)) {
+        start_ticking(agent);
+        return;
+    }
+    agent->ticking = false;
+    atomic_store(&agent->backlog, false);
+    /* It came between the two; who finds the flag down kicks. */
+    if (sched_need_tick(agent->sched) && !atomic_exchange(&agent->backlog, true))
+        start_ticking(agent);
 }
 
 static void run_timers(struct agent *agent)
@@ -264,17 +314,30 @@ static void run_timers(struct agent *agent)
         accept_again(agent);
     if (agent->reopen_at_ns && agent->reopen_at_ns <= now)
         reopen(agent);
+    if (agent->trim_at_ns && agent->trim_at_ns <= now)
+        trim_blocks(agent);
+    if (agent->ticking && agent->tick_at_ns <= now)
+        tick(agent);
 }
 
-/* True when nothing is left to wait for: all requests are answered, or the grace has passed. */
-static bool may_stop(const struct agent *agent)
+/* A kick tells when less is unsent. */
+static bool has_unsent(struct client *client)
 {
-    const struct client *client;
+    if (atomic_load(&client->unsent) == 0)
+        return false;
+    atomic_store(&client->wants_room, true);
+    return atomic_load(&client->unsent) > 0;
+}
+
+/* True when nothing is left to wait for: all replies are sent, or the grace has passed. */
+static bool may_stop(struct agent *agent)
+{
+    struct client *client;
 
     if (now_ns() >= agent->stop_by_ns)
         return true;
     TAILQ_FOREACH(client, &agent->clients, link)
-    if (atomic_load(&client->session->unfinished) > 0)
+    if (client->sync || has_unsent(client))
         return false;
     return true;
 }
@@ -288,40 +351,21 @@ static void handle_events(struct agent *agent, const struct epoll_event *events,
     }
 }
 
-/* While jobs wait for busy workers; replies that a stuck worker has not flushed go out here. */
-static void tick(struct agent *agent)
-{
-    if (sched_tick(agent->sched)) {
-        struct client *client;
-
-        TAILQ_FOREACH(client, &agent->clients, link)
-        output_kick(client);
-    }
-    agent->ticking = sched_need_tick(agent->sched);
-    if (agent->ticking)
-        return;
-    atomic_store(&agent->backlog, false);
-    if (sched_need_tick(agent->sched)) /* it came between the two */
-        agent->ticking = !atomic_exchange(&agent->backlog, true);
-}
-
 int loop_run(struct agent *agent)
 {
     struct epoll_event events[EVENTS_AT_ONCE];
 
     while (!agent->stopping || !may_stop(agent)) {
-        int timeout = wait_ms(agent);
-        int count = epoll_wait(agent->epoll_fd, events, EVENTS_AT_ONCE, timeout);
+        int64_t deadline = next_deadline(agent);
+        int count = epoll_wait(agent->epoll_fd, events, EVENTS_AT_ONCE, wait_ms(agent, deadline));
 
         if (count < 0 && errno != EINTR) {
             log_err("epoll_wait failed: %s", err_text(errno));
             return EXIT_FAILURE;
         }
         handle_events(agent, events, count);
-        if (timeout > 0)
+        if (deadline != INT64_MAX && deadline <= now_ns())
             run_timers(agent);
-        if (agent->ticking && count == 0)
-            tick(agent);
         run_clients(agent);
     }
     return agent->exit_status;

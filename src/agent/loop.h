@@ -3,7 +3,8 @@
  *
  * Threads    the I/O thread, but for agent_kick() (any; agent/state.h).
  * Wake-ups   by descriptors only, and by time only while something is pending: a sync that waits,
- *            jobs that wait for a worker, a port to be opened again. An idle agent sleeps for good.
+ *            jobs that wait for a worker, a port to be opened again; once when large requests end,
+ *            to give their memory back. An idle agent sleeps for good.
  */
 #pragma once
 
@@ -21,6 +22,10 @@ int loop_add(struct agent *agent, int fd, uint32_t events, struct source *source
 
 /* retry-path: the channel is opened again in a while. */
 void loop_reopen_later(struct agent *agent);
+
+/* A large request came in: its memory is kept for the next one (base/block.h) until none has come
+ * for a second. */
+void loop_keep_blocks(struct agent *agent);
 
 /* The client gets a turn soon. */
 void loop_run_client(struct client *client);

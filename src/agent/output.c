@@ -2,32 +2,44 @@
  * agent/output.c - the write token, and the writer thread that waits for slow clients.
  *
  *   field         written by                     read by          order, and what it buys
- *   kicks         kickers: add; holder: CAS to 0 kickers, holder  acq_rel: the next holder sees
- * what the last one left in struct output, and the holder what kickers made ready output.*      the
- * token's holder             the holder       plain: ordered by kicks client.closed the holder:
- * release            I/O: acquire     the descriptor is out of use output.broken the holder the
- * holder       plain: what comes is dropped; the end of the input tells the I/O thread
+ *   kicks         kickers: add; holder: CAS to 0 kickers, holder  acq_rel: the next holder sees what
+ *                                                                 the last one left in struct output,
+ *                                                                 and what kickers made ready
+ *   output.*      the token's holder             the holder       plain: ordered by kicks
+ *   client.closed the holder: release            I/O: acquire     the descriptor is out of use
+ *   call.reply,   until READY its runner, then   the same         plain: handed over by ticket.state
+ *   call.cost     the holder
+ *
+ *   client.gone   I/O thread                     the holder       seq_cst; with the writer's lock:
+ *                                                                 whoever gives the token to the
+ *                                                                 writer sees it, or the writer does
  *
  * The token travels to the writer thread through epoll_ctl(2) and epoll_wait(2), which the kernel
- * orders; ThreadSanitizer knows both.
+ * orders (ThreadSanitizer knows both), or through its list, by the lock.
  */
 #include "agent/output.h"
 
 #include "agent/client.h"
 #include "agent/dispatch.h"
 #include "base/fdio.h"
+#include "base/log.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum drain_result { DRAINED, BLOCKED };
 
 struct writer {
     int epoll_fd;
-    int stop_fd;
+    int wake_fd; /* some client is gone, or the writer shall stop */
+    _Atomic bool stopping;
     pthread_t thread;
+    pthread_mutex_t lock; /* held alone */
+    struct client_list watched;
 };
 
 /* The window's reference ends: the reply was sent, or nobody wants it. */
@@ -35,6 +47,15 @@ static void release_call(struct client *client, struct call *call)
 {
     call_unref(call);
     atomic_fetch_sub(&client->unsent, 1);
+}
+
+/* The holder of the token has the reply; a worker may keep the call a while longer. */
+static void release_sent(struct client *client, struct call *call)
+{
+    buf_done(&call->reply);
+    budget_give(&client->agent->budget, call->share, call->cost);
+    call->cost = 0;
+    release_call(client, call);
 }
 
 /* Moves ready replies from the window into the batch. */
@@ -62,7 +83,7 @@ static void drop_batch(struct client *client)
     struct output *output = &client->output;
 
     while (output->first < output->count)
-        release_call(client, output->sending[output->first++]);
+        release_sent(client, output->sending[output->first++]);
     output->first = output->count = 0;
     output->offset = 0;
 }
@@ -89,7 +110,7 @@ static void batch_sent(struct client *client, size_t len)
     while (output->first < output->count &&
            output->offset >= output->sending[output->first]->reply.len) {
         output->offset -= output->sending[output->first]->reply.len;
-        release_call(client, output->sending[output->first++]);
+        release_sent(client, output->sending[output->first++]);
     }
     if (output->first == output->count)
         output->first = output->count = 0;
@@ -99,6 +120,16 @@ static void write_failed(struct client *client)
 {
     client->output.broken = true;
     drop_batch(client);
+}
+
+/* Nobody can wait for the client: a socket's end of input ends it, too. */
+static void give_up(struct client *client, int error)
+{
+    log_err("session: cannot wait for a client that does not read, its replies are dropped: %s",
+            err_text(error));
+    if (client->owns_fd)
+        shutdown(client->fd, SHUT_RDWR);
+    write_failed(client);
 }
 
 static enum drain_result send_batch(struct client *client)
@@ -128,34 +159,54 @@ static enum drain_result send_batch(struct client *client)
 static void tell_room(struct client *client)
 {
     if (atomic_load(&client->wants_room) &&
-        atomic_load(&client->unsent) <= window_capacity(client->window) / 2 &&
+        atomic_load(&client->unsent) <= client->agent->config->max_requests / 2 &&
         atomic_exchange(&client->wants_room, false))
         agent_kick(client->agent);
 }
 
-/* Puts the client before the writer thread, which then has the token. On success the caller
- * must not touch the output any more. */
-static bool watch(struct client *client)
+static int watch_locked(struct writer *writer, struct client *client)
 {
     struct epoll_event event = { .events = EPOLLOUT | EPOLLET, .data.ptr = client };
 
-    if (client->output.watched)
-        return true;
+    /* The writer may have looked for those who are gone already. */
+    if (atomic_load(&client->gone))
+        return 0;
     client->output.watched = true;
+    if (epoll_ctl(writer->epoll_fd, EPOLL_CTL_ADD, client->fd, &event) < 0) {
+        client->output.watched = false;
+        return -errno;
+    }
     atomic_fetch_add(&client->refs, 1);
-    if (epoll_ctl(client->agent->writer->epoll_fd, EPOLL_CTL_ADD, client->fd, &event) == 0)
-        return true;
-    client->output.watched = false;
-    client_unref(client);
-    return false;
+    TAILQ_INSERT_TAIL(&writer->watched, client, watched_link);
+    return 1;
+}
+
+/* Puts the client before the writer thread. 1: that has the token now, and the caller must not touch
+ * the output any more; 0: the client is gone; -errno. */
+static int watch(struct client *client)
+{
+    struct writer *writer = client->agent->writer;
+    int r;
+
+    if (client->output.watched)
+        return 1;
+    PTOK(pthread_mutex_lock(&writer->lock));
+    r = watch_locked(writer, client);
+    PTOK(pthread_mutex_unlock(&writer->lock));
+    return r;
 }
 
 static void unwatch(struct client *client)
 {
+    struct writer *writer = client->agent->writer;
+
     if (!client->output.watched)
         return;
+    PTOK(pthread_mutex_lock(&writer->lock));
     client->output.watched = false;
-    epoll_ctl(client->agent->writer->epoll_fd, EPOLL_CTL_DEL, client->fd, NULL);
+    TAILQ_REMOVE(&writer->watched, client, watched_link);
+    epoll_ctl(writer->epoll_fd, EPOLL_CTL_DEL, client->fd, NULL);
+    PTOK(pthread_mutex_unlock(&writer->lock));
     client_unref(client);
 }
 
@@ -191,9 +242,12 @@ static void run_with_token(struct client *client)
 
     for (;;) {
         if (drain(client) == BLOCKED) {
-            if (watch(client))
+            int r = watch(client);
+
+            if (r > 0)
                 return;
-            write_failed(client);
+            if (r < 0)
+                give_up(client, r);
             continue;
         }
         unwatch(client);
@@ -211,13 +265,17 @@ void output_kick(struct client *client)
         run_with_token(client);
 }
 
+static void writer_wake(struct writer *writer)
+{
+    const uint64_t one = 1;
+
+    fd_write_all(writer->wake_fd, &one, sizeof(one));
+}
+
 void output_poke(struct client *client)
 {
-    struct epoll_event event = { .events = EPOLLOUT | EPOLLET, .data.ptr = client };
-
-    /* Looks at the descriptor anew: a hang-up that is there already counts as an event. ENOENT
-     * means that the writer thread does not hold the token. */
-    epoll_ctl(client->agent->writer->epoll_fd, EPOLL_CTL_MOD, client->fd, &event);
+    if (!atomic_load_explicit(&client->closed, memory_order_acquire))
+        writer_wake(client->agent->writer);
 }
 
 static void serve_watched(struct client *client)
@@ -227,20 +285,32 @@ static void serve_watched(struct client *client)
     client_unref(client);
 }
 
+/* Whoever is in the list has given its token away. */
+static struct client *find_gone(struct writer *writer)
+{
+    struct client *client;
+
+    PTOK(pthread_mutex_lock(&writer->lock));
+    TAILQ_FOREACH(client, &writer->watched, watched_link)
+    if (atomic_load(&client->gone))
+        break;
+    PTOK(pthread_mutex_unlock(&writer->lock));
+    return client;
+}
+
 static void *writer_main(void *arg)
 {
     struct writer *writer = arg;
     struct epoll_event event;
-    bool stopping = false;
+    struct client *client;
 
-    /* At the end whoever was ended meanwhile is let go. */
-    while (!stopping || epoll_wait(writer->epoll_fd, &event, 1, 0) == 1) {
-        if (!stopping && epoll_wait(writer->epoll_fd, &event, 1, -1) != 1)
+    while (!atomic_load(&writer->stopping)) {
+        if (epoll_wait(writer->epoll_fd, &event, 1, -1) != 1)
             continue;
         if (event.data.ptr)
             serve_watched(event.data.ptr);
-        else
-            stopping = true;
+        while (!event.data.ptr && (client = find_gone(writer)))
+            serve_watched(client);
     }
     return NULL;
 }
@@ -248,7 +318,8 @@ static void *writer_main(void *arg)
 static struct writer *writer_free(struct writer *writer)
 {
     fd_close(writer->epoll_fd);
-    fd_close(writer->stop_fd);
+    fd_close(writer->wake_fd);
+    PTOK(pthread_mutex_destroy(&writer->lock));
     free(writer);
     return NULL;
 }
@@ -260,10 +331,12 @@ struct writer *writer_start(void)
 
     if (!writer)
         return NULL;
+    PTOK(pthread_mutex_init(&writer->lock, NULL));
+    TAILQ_INIT(&writer->watched);
     writer->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    writer->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (writer->epoll_fd < 0 || writer->stop_fd < 0 ||
-        epoll_ctl(writer->epoll_fd, EPOLL_CTL_ADD, writer->stop_fd, &event) < 0 ||
+    writer->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (writer->epoll_fd < 0 || writer->wake_fd < 0 ||
+        epoll_ctl(writer->epoll_fd, EPOLL_CTL_ADD, writer->wake_fd, &event) < 0 ||
         pthread_create(&writer->thread, NULL, writer_main, writer) != 0)
         return writer_free(writer);
     return writer;
@@ -271,11 +344,10 @@ struct writer *writer_start(void)
 
 struct writer *writer_stop(struct writer *writer)
 {
-    uint64_t one = 1;
-
     if (!writer)
         return NULL;
-    fd_write_all(writer->stop_fd, &one, sizeof(one));
+    atomic_store(&writer->stopping, true);
+    writer_wake(writer);
     PTOK(pthread_join(writer->thread, NULL));
     return writer_free(writer);
 }

@@ -21,5 +21,5 @@ struct writer *writer_stop(struct writer *writer);
 
 void output_kick(struct client *client);
 
-/* The client is gone: makes the writer thread look, if it holds the token. */
+/* The client is gone: makes the writer thread look, in case it holds the token. */
 void output_poke(struct client *client);

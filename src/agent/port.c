@@ -29,7 +29,7 @@ static void port_lose(struct agent *agent)
 /* Lets a new session begin, or the port go, when the last one has let go of it. */
 static void port_serve(struct agent *agent)
 {
-    if (agent->port_client || agent->port_leaving)
+    if (agent->port_client || agent->port_leaving || agent->stopping)
         return;
     if (agent->port_lost) {
         agent->port_lost = false;
@@ -54,6 +54,7 @@ static void port_ready(struct agent *agent, struct source *source, uint32_t even
         return;
     if (agent->port_client) {
         agent->port_client->readable = true;
+        agent->port_client->hung_up |= (events & EPOLLHUP) != 0;
         loop_run_client(agent->port_client);
         return;
     }

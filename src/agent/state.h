@@ -40,8 +40,10 @@ struct call {
     struct json_doc *doc;
     const struct json_node *id;
     struct cmd_error error; /* found before the command could run */
-    bool refused;           /* frozen when its turn came */
+    bool settled;           /* `refused` stands: its turn has come, or a thaw behind it starts */
+    bool refused;           /* frozen, or forbidden, when it was settled */
     size_t cost;            /* bytes taken from the budget */
+    struct share *share;    /* of the session: where the cost stands */
     struct buf reply;       /* empty: nothing is sent */
     STAILQ_ENTRY(call) waiting;
     _Alignas(max_align_t) char args[];
@@ -51,14 +53,22 @@ struct call {
 struct session {
     _Atomic unsigned refs;
     struct client *client;
-    struct stream *stream; /* I/O thread; jobs keep it alive by themselves */
-    struct share share;
+    struct stream *stream;       /* I/O thread; jobs keep it alive by themselves */
+    struct share share;          /* requests and their replies, in order */
+    struct share inline_share;   /* replies that were made at once */
     _Atomic unsigned unfinished; /* calls submitted and not complete */
     _Atomic bool sync_waits;     /* kick the I/O thread when unfinished falls to 0 */
     _Atomic bool over;           /* abandoned or disconnected: long commands may stop */
     STAILQ_HEAD(, call) waiting; /* I/O thread: for the budget, in order */
     size_t waiting_bytes;
     TAILQ_ENTRY(session) gated; /* I/O thread: in agent->gated while waiting is not empty */
+};
+
+/* What the framer gave and nobody has served yet: a request, or an error to be answered. */
+struct ahead {
+    bool is_there;
+    struct json_doc *doc;
+    struct cmd_error error;
 };
 
 #define OUTPUT_BATCH 128
@@ -68,7 +78,7 @@ struct output {
     _Atomic unsigned kicks; /* 0: nobody holds the token */
     unsigned first, count;  /* of sending[] */
     size_t offset;          /* sent bytes of sending[first] */
-    bool watched;           /* in the writer thread's epoll set */
+    bool watched;           /* in the writer thread's epoll set and list */
     bool broken;            /* a write failed: nobody takes replies any more */
     struct call *sending[OUTPUT_BATCH];
 };
@@ -84,15 +94,20 @@ struct client {
     struct window *window;
     struct session *session;
     struct output output;
+    TAILQ_ENTRY(client) watched_link; /* under the writer's lock */
 
     /* I/O thread */
     TAILQ_ENTRY(client) link;
     TAILQ_ENTRY(client) runnable_link;
     bool runnable;
     bool readable;
+    bool closing; /* the input ends behind what is there */
+    bool hung_up; /* nobody listens; a port's host may come back */
     bool eof;
-    bool failed;       /* the descriptor is of no more use */
-    bool kick;         /* replies were completed inline in this turn */
+    bool failed;     /* the descriptor is of no more use */
+    bool kick;       /* replies were completed inline in this turn */
+    size_t now_left; /* bytes that requests may still move on the I/O thread in this turn */
+    struct ahead ahead;
     struct call *sync; /* waits for earlier requests or for the grace to pass */
     int64_t sync_deadline_ns;
 
@@ -123,15 +138,18 @@ struct agent {
     struct client_list clients;
     struct client_list runnable;
     struct session_list gated;
+    unsigned waiting_calls; /* for the budget */
     unsigned client_count;
     bool accepting;
     int64_t accept_at_ns; /* 0: not paused */
+    int64_t trim_at_ns;   /* 0: no blocks are kept */
     struct client *port_client;
     struct client *port_leaving; /* its output still uses the port */
     bool port_readable;
     bool port_lost;
     int64_t reopen_at_ns; /* 0: the port is open */
     bool ticking;
+    int64_t tick_at_ns;
     bool stopping;
     int64_t stop_by_ns;
     int exit_status;

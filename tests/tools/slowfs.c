@@ -474,6 +474,7 @@ static bool mount_at(const char *mountpoint)
     int fd;
 
     fs.session = fuse_session_new(&args, &operations, sizeof(operations), NULL);
+    fuse_opt_free_args(&args);
     if (!fs.session)
         return false;
     if (fuse_session_mount(fs.session, mountpoint) < 0) {

@@ -1,0 +1,180 @@
+/*
+ * Allow and block lists, and the log.
+ */
+#include "fixture.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+
+#define REFUSED(name) CNF("Command " name " has been disabled: the command is not allowed")
+
+static void assert_enabled(const char *info, const char *name, bool enabled)
+{
+    char text[100];
+
+    snprintf(text, sizeof(text), "{\"name\": \"%s\", \"enabled\": %s", name,
+             enabled ? "true" : "false");
+    assert_true(reply_has(info, text));
+}
+
+static void blocked_commands_are_refused_and_shown(void **state)
+{
+    static const char *const options[] = { "-b", "guest-exec,guest-file-open,no-such", NULL };
+    struct agent_process agent = { 0 };
+    struct client client;
+
+    agent_spawn(&agent, options);
+    client_open(&client, &agent);
+    client_expect(&client, "{\"execute\":\"guest-exec\",\"arguments\":{\"bogus\":1}}",
+                  REFUSED("guest-exec"));
+    client_expect(&client, "{\"execute\":\"guest-file-open\",\"arguments\":{\"path\":\"/x\"}}",
+                  REFUSED("guest-file-open"));
+    client_expect(&client, "{\"execute\":\"no-such\"}",
+                  CNF("The command no-such has not been found"));
+    client_ask(&client, "{\"execute\":\"guest-info\"}");
+    assert_enabled(client.line, "guest-exec", false);
+    assert_enabled(client.line, "guest-file-open", false);
+    assert_enabled(client.line, "guest-file-read", true);
+    client_close(&client);
+    agent_end(&agent);
+}
+
+static void only_allowed_commands_run_and_a_block_wins(void **state)
+{
+    static const char *const options[] = { "-a", "guest-ping,guest-info,guest-get-time", "-b",
+                                           "guest-get-time", NULL };
+    struct agent_process agent = { 0 };
+    struct client client;
+
+    agent_spawn(&agent, options);
+    client_open(&client, &agent);
+    client_expect(&client, PING, PONG);
+    client_expect(&client, "{\"execute\":\"guest-get-time\"}", REFUSED("guest-get-time"));
+    client_expect(&client, "{\"execute\":\"guest-get-host-name\"}", REFUSED("guest-get-host-name"));
+    client_ask(&client, "{\"execute\":\"guest-info\"}");
+    assert_enabled(client.line, "guest-ping", true);
+    assert_enabled(client.line, "guest-get-time", false);
+    assert_enabled(client.line, "guest-sync", false);
+    client_close(&client);
+    agent_end(&agent);
+}
+
+static void the_old_blacklist_still_protects(void **state)
+{
+    struct agent_process agent = { 0 };
+    struct client client;
+
+    agent_spawn_configured(&agent, "blacklist=guest-get-time\n");
+    client_open(&client, &agent);
+    client_expect(&client, "{\"execute\":\"guest-get-time\"}", REFUSED("guest-get-time"));
+    client_expect(&client, PING, PONG);
+    client_close(&client);
+    agent_end(&agent);
+}
+
+/* --- log -------------------------------------------------------------------------------- */
+
+/* Waits for `text` in a file that another process writes. */
+static void wait_for_text(const char *path, const char *text)
+{
+    int64_t deadline = monotonic_ms() + PATIENCE_MS;
+    bool found = false;
+
+    while (!found) {
+        char *content = read_file(path, NULL);
+
+        found = content && strstr(content, text);
+        free(content);
+        if (!found && monotonic_ms() >= deadline)
+            fail_msg("no \"%s\" in %s", text, path);
+        nap_ms(2);
+    }
+}
+
+static void spawn_logging(struct agent_process *agent, const char *option)
+{
+    const char *options[] = { "-l", NULL, option, NULL };
+
+    agent_make_dir(agent);
+    options[1] = agent_path(agent, "log");
+    agent_respawn(agent, options);
+}
+
+static void a_verbose_log_has_the_lines_that_hosts_look_for(void **state)
+{
+    struct agent_process agent = { 0 };
+    unsigned long seconds, micros;
+    struct client client;
+    char level[16], *text;
+
+    spawn_logging(&agent, "-v");
+    client_open(&client, &agent);
+    client_file_open(&client, "/dev/null", "r");
+    client_expect(&client, "{\"execute\":\"guest-file-close\",\"arguments\":{\"handle\":1000}}",
+                  PONG);
+    client_close(&client);
+    assert_int_equal(agent_terminate(&agent), 0);
+    text = read_file(agent_path(&agent, "log"), NULL);
+    assert_non_null(text);
+    assert_int_equal(sscanf(text, "%lu.%6lu: %15[a-z]:", &seconds, &micros, level), 3);
+    assert_true(reply_has(text, "debug: read data, count: "));
+    assert_true(reply_has(text, "guest-file-open called, filename: /dev/null, mode: r"));
+    assert_true(reply_has(text, "guest-file-close called, handle: 1000"));
+    assert_true(reply_has(text, "debug: received signal num 15, quitting"));
+    free(text);
+    agent_remove_dir(&agent);
+}
+
+static void without_verbose_only_what_matters_is_logged(void **state)
+{
+    struct agent_process agent = { 0 };
+    struct client client;
+    char *text;
+
+    spawn_logging(&agent, NULL);
+    client_open(&client, &agent);
+    client_expect(&client, PING, PONG);
+    client_expect(&client, "{}", GE("QMP input lacks member 'execute'"));
+    client_close(&client);
+    text = read_file(agent_path(&agent, "log"), NULL);
+    assert_string_equal(text, "");
+    free(text);
+    agent_end(&agent);
+}
+
+static void hangup_opens_the_log_again(void **state)
+{
+    struct agent_process agent = { 0 };
+    const char *path, *old;
+    struct client client;
+    struct stat info;
+
+    spawn_logging(&agent, "-v");
+    path = agent_path(&agent, "log");
+    old = agent_path(&agent, "log.1");
+    client_open(&client, &agent);
+    client_expect(&client, PING, PONG);
+    wait_for_text(path, "guest-ping");
+    assert_int_equal(rename(path, old), 0);
+    kill(agent.pid, SIGHUP);
+    while (stat(path, &info) != 0)
+        client_expect(&client, PING, PONG);
+    client_expect(&client, PING, PONG);
+    wait_for_text(path, "guest-ping");
+    client_close(&client);
+    agent_end(&agent);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(blocked_commands_are_refused_and_shown),
+        cmocka_unit_test(only_allowed_commands_run_and_a_block_wins),
+        cmocka_unit_test(the_old_blacklist_still_protects),
+        cmocka_unit_test(a_verbose_log_has_the_lines_that_hosts_look_for),
+        cmocka_unit_test(without_verbose_only_what_matters_is_logged),
+        cmocka_unit_test(hangup_opens_the_log_again),
+    };
+
+    return cmocka_run_group_tests_name("filters", tests, NULL, NULL);
+}

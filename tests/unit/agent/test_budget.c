@@ -1,0 +1,166 @@
+/*
+ * The memory budget: who is refused, who is told, and that everything comes back.
+ */
+#include "agent/budget.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+struct fixture {
+    struct wake_fd wake;
+    struct budget budget;
+    struct share one, other;
+};
+
+static int setup(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+    assert_non_null(fixture);
+    assert_int_equal(wake_fd_init(&fixture->wake), 0);
+    budget_init(&fixture->budget, 100, &fixture->wake);
+    *state = fixture;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *fixture = *state;
+
+    wake_fd_done(&fixture->wake);
+    free(fixture);
+    return 0;
+}
+
+/* True once after a kick. */
+static bool was_told(struct fixture *fixture)
+{
+    bool told = atomic_load(&fixture->wake.pending);
+
+    if (told)
+        wake_fd_clear(&fixture->wake);
+    return told;
+}
+
+static void a_session_gets_what_fits_and_no_more(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_true(budget_take(&fixture->budget, &fixture->one, 60));
+    assert_true(budget_take(&fixture->budget, &fixture->one, 40));
+    assert_false(budget_take(&fixture->budget, &fixture->one, 1));
+    assert_true(budget_take(&fixture->budget, &fixture->one, 0));
+    assert_int_equal(atomic_load(&fixture->budget.used), 100);
+    assert_int_equal(atomic_load(&fixture->one.used), 100);
+}
+
+static void a_session_that_holds_nothing_is_never_refused(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_true(budget_take(&fixture->budget, &fixture->one, 100));
+    assert_true(budget_take(&fixture->budget, &fixture->other, 500));
+    assert_false(budget_take(&fixture->budget, &fixture->other, 1));
+    budget_give(&fixture->budget, &fixture->other, 500);
+    assert_true(budget_take(&fixture->budget, &fixture->other, 1));
+}
+
+static void whoever_was_refused_is_told_once_when_something_comes_back(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_true(budget_take(&fixture->budget, &fixture->one, 100));
+    budget_give(&fixture->budget, &fixture->one, 10);
+    assert_false(was_told(fixture)); /* nobody was refused */
+    assert_false(budget_take(&fixture->budget, &fixture->one, 11));
+    budget_give(&fixture->budget, &fixture->one, 10);
+    assert_true(was_told(fixture));
+    budget_give(&fixture->budget, &fixture->one, 10);
+    assert_false(was_told(fixture));
+    assert_true(budget_take(&fixture->budget, &fixture->one, 30));
+}
+
+static void an_adjustment_that_shrinks_gives_back_and_one_that_grows_is_not_refused(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_true(budget_take(&fixture->budget, &fixture->one, 90));
+    assert_false(budget_take(&fixture->budget, &fixture->one, 20));
+    budget_adjust(&fixture->budget, &fixture->one, 90, 70);
+    assert_true(was_told(fixture));
+    assert_true(budget_take(&fixture->budget, &fixture->one, 20));
+    budget_adjust(&fixture->budget, &fixture->one, 20, 200);
+    assert_int_equal(atomic_load(&fixture->budget.used), 270);
+    budget_adjust(&fixture->budget, &fixture->one, 200, 200);
+    budget_give(&fixture->budget, &fixture->one, 270);
+    assert_int_equal(atomic_load(&fixture->budget.used), 0);
+    assert_int_equal(atomic_load(&fixture->one.used), 0);
+}
+
+static void being_over_the_limit_counts_for_those_who_hold_something(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_true(budget_take(&fixture->budget, &fixture->one, 100));
+    assert_false(budget_over(&fixture->budget, &fixture->one));
+    budget_adjust(&fixture->budget, &fixture->one, 0, 1);
+    assert_false(budget_over(&fixture->budget, &fixture->other));
+    assert_true(budget_over(&fixture->budget, &fixture->one));
+    budget_give(&fixture->budget, &fixture->one, 1);
+    assert_true(was_told(fixture));
+    assert_false(budget_over(&fixture->budget, &fixture->one));
+}
+
+#define TURNS 20000
+
+static void *give_all(void *arg)
+{
+    struct fixture *fixture = arg;
+
+    for (int i = 0; i < TURNS; i++) {
+        while (atomic_load(&fixture->one.used) < 60)
+            sched_yield();
+        budget_give(&fixture->budget, &fixture->one, 60);
+    }
+    return NULL;
+}
+
+/* The taker sleeps on the wake-up alone whenever it was refused: a lost one would stop it. */
+static void no_wake_up_is_lost_between_taker_and_giver(void **state)
+{
+    struct fixture *fixture = *state;
+    pthread_t giver;
+
+    assert_true(budget_take(&fixture->budget, &fixture->other, 50));
+    assert_int_equal(pthread_create(&giver, NULL, give_all, fixture), 0);
+    for (int taken = 0; taken < TURNS;) {
+        if (budget_take(&fixture->budget, &fixture->one, 60)) {
+            taken++;
+            continue;
+        }
+        while (!was_told(fixture))
+            sched_yield();
+    }
+    PTOK(pthread_join(giver, NULL));
+    assert_int_equal(atomic_load(&fixture->one.used), 0);
+    assert_int_equal(atomic_load(&fixture->budget.used), 50);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(a_session_gets_what_fits_and_no_more),
+        CASE(a_session_that_holds_nothing_is_never_refused),
+        CASE(whoever_was_refused_is_told_once_when_something_comes_back),
+        CASE(an_adjustment_that_shrinks_gives_back_and_one_that_grows_is_not_refused),
+        CASE(being_over_the_limit_counts_for_those_who_hold_something),
+        CASE(no_wake_up_is_lost_between_taker_and_giver),
+    };
+
+    return cmocka_run_group_tests_name("budget", tests, NULL, NULL);
+}
