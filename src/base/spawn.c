@@ -15,6 +15,7 @@
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,6 +24,21 @@
 #define DEFAULT_PATH     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define PATH_MAX_BYTES   4096
 #define KILL_WAIT_MS     5000 /* what SIGKILL did not end by then sits in the kernel */
+
+/* Written before threads run. */
+static bool agent_has_more_files;
+static struct rlimit files_of_children;
+
+void spawn_raise_files(size_t wanted)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+        return;
+    files_of_children = limit;
+    limit.rlim_cur = MIN_OF(limit.rlim_max, (rlim_t)wanted);
+    agent_has_more_files = setrlimit(RLIMIT_NOFILE, &limit) == 0;
+}
 
 /* --- one exec ------------------------------------------------------------------------- */
 
@@ -197,6 +213,8 @@ int spawn_start(const struct spawn_options *options, struct spawn_child *ret_chi
         reap(pid, &status);
         return r;
     }
+    if (agent_has_more_files)
+        prlimit(pid, RLIMIT_NOFILE, &files_of_children, NULL);
     ret_child->pid = pid;
     ret_child->pidfd = pidfd;
     return 0;

@@ -32,6 +32,10 @@ struct spawn_child {
 /* 0, or -errno of the failed exec (ENOENT, EACCES, ENOTDIR, E2BIG, ...): nothing is left then. */
 int spawn_start(const struct spawn_options *options, struct spawn_child *ret_child);
 
+/* Raises the agent's soft limit of descriptors to `wanted`, or to the hard limit if that is lower.
+ * Children keep the old one: programs that use select(2) rely on it. Before threads run. */
+void spawn_raise_files(size_t wanted);
+
 /* A helper program run to its end with its output caught. */
 struct spawn_result {
     bool exited; /* else ended by `signal` */
