@@ -8,6 +8,8 @@
 #include "base/error.h"
 #include "base/log.h"
 
+#include <unistd.h>
+
 /* Opens everything and, as a daemon, detaches. 0, or -1 with a log line. */
 static int start(struct config *config, struct agent **ret_agent)
 {
@@ -46,8 +48,12 @@ int main(int argc, char **argv)
     case CONFIG_FAILED:
         break;
     }
-    agent_free(agent);
+    agent = agent_free(agent);
     daemon_end();
+    if (agent) { /* a worker is stuck, and what it uses must stay to the last */
+        fflush(NULL);
+        _exit(status);
+    }
     config_done(&config);
     return status;
 }

@@ -10,10 +10,10 @@
 #include "agent/agent.h"
 
 #include "agent/client.h"
-#include "agent/dispatch.h"
 #include "agent/loop.h"
 #include "agent/output.h"
 #include "agent/port.h"
+#include "agent/schedule.h"
 #include "agent/state.h"
 #include "base/frozen.h"
 #include "base/log.h"
@@ -190,10 +190,9 @@ static void end_clients(struct agent *agent)
 
     agent->stopping = true;
     while (!TAILQ_EMPTY(&agent->gated))
-        dispatch_give_up(TAILQ_FIRST(&agent->gated));
+        schedule_give_up(TAILQ_FIRST(&agent->gated));
     while ((client = TAILQ_FIRST(&agent->clients)))
         client_end(client);
-    port_check(agent);
 }
 
 /* False: some worker is blocked, and what it may use must stay. */
@@ -203,6 +202,7 @@ static bool stop_threads(struct agent *agent)
     if (!sched_stop(agent->sched, STOP_TIMEOUT_MS))
         return false;
     agent->writer = writer_stop(agent->writer); /* lets the last sessions go */
+    port_check(agent);
     agent->sched = sched_free(agent->sched);
     return true;
 }
@@ -231,7 +231,7 @@ struct agent *agent_free(struct agent *agent)
         return NULL;
     if (agent->blocked) {
         state_close(agent->state);
-        return NULL;
+        return agent;
     }
     loop_done(agent);
     channel_close(agent->channel);

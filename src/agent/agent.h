@@ -18,5 +18,6 @@ int agent_start(const struct config *config, struct agent **ret_agent);
  * The exit status of the process. */
 int agent_serve(struct agent *agent);
 
-/* Frees what agent_start() made. NULL is fine. */
+/* Frees what agent_start() made: NULL. If a worker is blocked for good, only the state is written and the
+ * agent returned: the process must end by _exit(2), with the configuration left alone. */
 struct agent *agent_free(struct agent *agent);

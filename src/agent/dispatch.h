@@ -17,11 +17,3 @@ void dispatch_sync(struct client *client);
 
 /* True for a request that may be a sync: it passes requests that are held back. */
 bool dispatch_is_sync(const struct json_doc *doc);
-
-/* The agent ends: what waits for the budget is dropped. */
-void dispatch_give_up(struct session *session);
-
-/* Tries again what waits for the budget. */
-void dispatch_waiting(struct session *session);
-
-void call_unref(struct call *call);

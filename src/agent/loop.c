@@ -12,9 +12,9 @@
 
 #include "agent/client.h"
 #include "agent/daemon.h"
-#include "agent/dispatch.h"
 #include "agent/output.h"
 #include "agent/port.h"
+#include "agent/schedule.h"
 #include "base/block.h"
 #include "base/fdio.h"
 #include "base/frozen.h"
@@ -156,7 +156,7 @@ static void check_gated(struct agent *agent)
 
     for (session = TAILQ_FIRST(&agent->gated); session; session = following) {
         following = TAILQ_NEXT(session, gated);
-        dispatch_waiting(session);
+        schedule_waiting(session);
     }
 }
 
@@ -253,8 +253,8 @@ static int64_t next_deadline(const struct agent *agent)
     int64_t deadline = INT64_MAX;
     const struct client *client;
 
-    TAILQ_FOREACH(client, &agent->clients, link)
-    deadline = MIN_OF(deadline, client_deadline(client));
+    TAILQ_FOREACH (client, &agent->clients, link)
+        deadline = MIN_OF(deadline, client_deadline(client));
     if (agent->accept_at_ns)
         deadline = MIN_OF(deadline, agent->accept_at_ns);
     if (agent->reopen_at_ns)
@@ -286,8 +286,8 @@ static void tick(struct agent *agent)
     if (sched_tick(agent->sched)) {
         struct client *client;
 
-        TAILQ_FOREACH(client, &agent->clients, link)
-        output_kick(client);
+        TAILQ_FOREACH (client, &agent->clients, link)
+            output_kick(client);
     }
     if (sched_need_tick(agent->sched)) {
         start_ticking(agent);
@@ -336,9 +336,9 @@ static bool may_stop(struct agent *agent)
 
     if (now_ns() >= agent->stop_by_ns)
         return true;
-    TAILQ_FOREACH(client, &agent->clients, link)
-    if (client->sync || has_unsent(client))
-        return false;
+    TAILQ_FOREACH (client, &agent->clients, link)
+        if (client->sync || has_unsent(client))
+            return false;
     return true;
 }
 

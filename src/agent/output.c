@@ -19,8 +19,8 @@
  */
 #include "agent/output.h"
 
+#include "agent/call.h"
 #include "agent/client.h"
-#include "agent/dispatch.h"
 #include "base/fdio.h"
 #include "base/log.h"
 
@@ -291,27 +291,35 @@ static struct client *find_gone(struct writer *writer)
     struct client *client;
 
     PTOK(pthread_mutex_lock(&writer->lock));
-    TAILQ_FOREACH(client, &writer->watched, watched_link)
-    if (atomic_load(&client->gone))
-        break;
+    TAILQ_FOREACH (client, &writer->watched, watched_link)
+        if (atomic_load(&client->gone))
+            break;
     PTOK(pthread_mutex_unlock(&writer->lock));
     return client;
+}
+
+static void let_gone_go(struct writer *writer)
+{
+    struct client *client;
+
+    while ((client = find_gone(writer)))
+        serve_watched(client);
 }
 
 static void *writer_main(void *arg)
 {
     struct writer *writer = arg;
     struct epoll_event event;
-    struct client *client;
 
     while (!atomic_load(&writer->stopping)) {
         if (epoll_wait(writer->epoll_fd, &event, 1, -1) != 1)
             continue;
         if (event.data.ptr)
             serve_watched(event.data.ptr);
-        while (!event.data.ptr && (client = find_gone(writer)))
-            serve_watched(client);
+        else
+            let_gone_go(writer);
     }
+    let_gone_go(writer);
     return NULL;
 }
 

@@ -148,8 +148,7 @@ static struct exec_proc *find_locked(struct exec_table *table, int64_t pid)
 {
     struct exec_proc *proc;
 
-    LIST_FOREACH(proc, bucket_of(table, pid), link)
-    {
+    LIST_FOREACH (proc, bucket_of(table, pid), link) {
         if (proc->pid == pid)
             return proc;
     }

@@ -176,8 +176,7 @@ static struct file *find_locked(struct file_table *table, int64_t handle)
 {
     struct file *file;
 
-    LIST_FOREACH(file, bucket_of(table, handle), link)
-    {
+    LIST_FOREACH (file, bucket_of(table, handle), link) {
         if (file->handle == handle)
             return file;
     }

@@ -12,6 +12,7 @@
  */
 #include "pool/sched.h"
 
+#include "pool/chain.h"
 #include "pool/workers.h"
 
 #include <errno.h>
@@ -19,11 +20,8 @@
 #include <semaphore.h>
 #include <time.h>
 
-#define CHAIN_BUCKETS 256
 /* Beyond max_jobs: a thaw must go in however many requests are stuck. */
 #define URGENT_RESERVE 64u
-
-LIST_HEAD(chain_bucket, job);
 
 struct stream {
     struct sched *sched;
@@ -48,7 +46,7 @@ struct sched {
     struct job_list urgent_ready;
     sem_t urgent_work;
     pthread_t urgent_thread;
-    struct chain_bucket chains[CHAIN_BUCKETS];
+    struct chain_table chains;
 };
 
 /* Held jobs come before the urgent one, which does not wait for them: what they see of the frozen
@@ -57,9 +55,9 @@ static void settle_held_locked(const struct job *urgent)
 {
     struct job *job;
 
-    TAILQ_FOREACH(job, &urgent->stream->held, link)
-    if (job->seq < urgent->seq && job->admitted)
-        job->admitted(job);
+    TAILQ_FOREACH (job, &urgent->stream->held, link)
+        if (job->seq < urgent->seq && job->admitted)
+            job->admitted(job);
 }
 
 /* Makes a job ready. `direct` not NULL: the caller is a worker that may go on with one job. */
@@ -79,38 +77,7 @@ static void start_locked(struct sched *sched, struct job *job, struct job **dire
     }
 }
 
-/* File chains: the last job of each is in the hash table, each knows the one behind it. */
-
-static struct chain_bucket *chain_bucket(struct sched *sched, const struct job_key *key)
-{
-    uint64_t hash = (key->ino ^ key->dev << 32) * 0x9E3779B97F4A7C15u;
-
-    return &sched->chains[hash >> 56];
-}
-
-static struct job *chain_last(struct sched *sched, const struct job_key *key)
-{
-    struct job *job;
-
-    LIST_FOREACH(job, chain_bucket(sched, key), bucket)
-    if (job->chain.dev == key->dev && job->chain.ino == key->ino)
-        return job;
-    return NULL;
-}
-
-/* True if the job is the first of its chain and so may run. */
-static bool chain_join_locked(struct sched *sched, struct job *job)
-{
-    struct job *last = chain_last(sched, &job->chain);
-
-    job->chained = true;
-    if (last) {
-        LIST_REMOVE(last, bucket);
-        last->next = job;
-    }
-    LIST_INSERT_HEAD(chain_bucket(sched, &job->chain), job, bucket);
-    return !last;
-}
+/* Opens that only read: a chain in each stream. */
 
 static bool open_join_locked(struct stream *stream, struct job *job)
 {
@@ -128,7 +95,7 @@ static void chain_leave_locked(struct stream *stream, struct job *job, struct jo
     if (job->next)
         start_locked(stream->sched, job->next, direct);
     else if (job->chained)
-        LIST_REMOVE(job, bucket);
+        chain_leave(job);
     else if (stream->last_open == job)
         stream->last_open = NULL;
 }
@@ -160,7 +127,7 @@ static void admit_locked(struct stream *stream, struct job *job, struct job **di
     else
         stream->admitted++;
     if (!job->barrier && job->class == JOB_FILE)
-        first = chain_join_locked(stream->sched, job);
+        first = chain_join(&stream->sched->chains, job);
     else if (job->class == JOB_OPEN)
         first = open_join_locked(stream, job);
     if (first)
@@ -220,9 +187,9 @@ static void urgent_ended_locked(struct stream *stream, const struct job *ended)
     struct job *job;
 
     stream->urgent--;
-    TAILQ_FOREACH(job, &stream->held, link)
-    if (job->seq > ended->seq)
-        job->waits--;
+    TAILQ_FOREACH (job, &stream->held, link)
+        if (job->seq > ended->seq)
+            job->waits--;
 }
 
 /* The life of a job */

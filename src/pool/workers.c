@@ -294,10 +294,16 @@ static bool is_untold(const struct workers *workers)
            atomic_load_explicit(&workers->taken, memory_order_relaxed) != workers->taken_told;
 }
 
+/* Somebody could be woken or started. At the limit the next worker that gets free goes on. */
+static bool has_more(const struct workers *workers)
+{
+    return atomic_load(&workers->parked) > 0 || atomic_load(&workers->count) < workers->config.max;
+}
+
 bool workers_need_tick(const struct workers *workers)
 {
     atomic_thread_fence(memory_order_seq_cst);
-    return ring_size(workers->ring) > 0 || is_untold(workers);
+    return (ring_size(workers->ring) > 0 && has_more(workers)) || is_untold(workers);
 }
 
 static void note_blocked(struct workers *workers)

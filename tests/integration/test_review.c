@@ -237,7 +237,7 @@ static void all_memory_comes_back(void **state)
 {
     struct fixture *fixture = start_with_hang_or_skip(state, "max-memory=1M\nresync-grace=0\n");
     struct client client;
-    int64_t handles[2];
+    int64_t handles[4];
 
     for (int round = 0; round < 3; round++) {
         client_open(&client, &fixture->agent);
@@ -255,10 +255,12 @@ static void all_memory_comes_back(void **state)
         client_close(&client);
     }
     client_open(&client, &fixture->agent);
-    open_files(fixture, &client, handles, 2);
-    hang_tell(&fixture->hang, "hang on");
-    send_read(&client, handles[0], 380000);
-    send_read(&client, handles[1], 380000);
+    /* what was left behind goes on meanwhile, with other files */
+    open_files(fixture, &client, handles, 4);
+    hang_tell(&fixture->hang, "hang on f2");
+    hang_tell(&fixture->hang, "hang on f3");
+    send_read(&client, handles[2], 380000);
+    send_read(&client, handles[3], 380000);
     hang_wait(&fixture->hang, 2);
     hang_tell(&fixture->hang, "hang off");
     client_close(&client);

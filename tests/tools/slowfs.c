@@ -268,8 +268,7 @@ static void print_status(char *line, size_t size)
     unsigned hung = 0, delayed = 0;
     struct waiting *wait;
 
-    TAILQ_FOREACH(wait, &fs.waiting, link)
-    {
+    TAILQ_FOREACH (wait, &fs.waiting, link) {
         hung += wait->due_ns == UINT64_MAX;
         delayed += wait->due_ns != UINT64_MAX;
     }
@@ -282,8 +281,7 @@ static void set_hanging(bool on, uint32_t files)
     struct waiting *wait;
 
     fs.hanging = on ? fs.hanging | files : fs.hanging & ~files;
-    TAILQ_FOREACH(wait, &fs.waiting, link)
-    {
+    TAILQ_FOREACH (wait, &fs.waiting, link) {
         if (!on && (files & 1u << wait->file))
             wait->due_ns = 0;
     }

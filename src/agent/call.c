@@ -1,0 +1,164 @@
+/*
+ * agent/call.c - running a command and making its reply.
+ *
+ *   field      written by              read by          order, and what it buys
+ *   call.*     I/O thread, then one    the next in line handed over whole: by the scheduler, the
+ *              worker, then the token                   ticket, the token
+ *   call.refs  all                     all: acq_rel     the last one frees
+ */
+#include "agent/call.h"
+
+#include "agent/client.h"
+#include "base/frozen.h"
+#include "base/log.h"
+#include "cmds/policy.h"
+#include "proto/reply.h"
+
+#include <errno.h>
+
+static void call_free(struct call *call)
+{
+    struct session *session = call->session;
+
+    if (call->command)
+        args_done(call->command->args, call->args);
+    json_doc_free(call->doc);
+    cmd_error_done(&call->error);
+    buf_done(&call->reply);
+    budget_give(&session->client->agent->budget, call->share, call->cost);
+    session_unref(session);
+    free(call);
+}
+
+void call_unref(struct call *call)
+{
+    if (atomic_fetch_sub_explicit(&call->refs, 1, memory_order_acq_rel) == 1)
+        call_free(call);
+}
+
+struct call *call_new(struct session *session, size_t args_size)
+{
+    struct call *call = calloc(1, sizeof(*call) + args_size);
+
+    if (!call)
+        return NULL;
+    atomic_init(&call->refs, 2);
+    atomic_fetch_add_explicit(&session->refs, 1, memory_order_relaxed);
+    call->session = session;
+    call->share = &session->share;
+    return call;
+}
+
+void call_admit(struct client *client, struct call *call)
+{
+    bool admitted = window_admit(client->window, &call->ticket);
+
+    assert(admitted);
+    (void)admitted;
+    atomic_fetch_add(&client->unsent, 1);
+}
+
+/* Making the reply */
+
+static void reply_failed(struct call *call)
+{
+    buf_done(&call->reply);
+    reply_error(&call->reply, &call->error, call->doc, call->id);
+    if (call->command)
+        log_info("%s: %s", call->command->name, call->error.text);
+}
+
+static void refuse(struct call *call)
+{
+    cmd_error_done(&call->error);
+    cmd_fail_class(&call->error, CMD_ERROR_NOT_FOUND, REFUSED_TEXT, call->command->name);
+    reply_failed(call);
+}
+
+static bool cancelled(const void *job)
+{
+    const struct call *call = job;
+
+    return atomic_load_explicit(&call->session->over, memory_order_relaxed) ||
+           atomic_load_explicit(&call->session->client->agent->ending, memory_order_relaxed);
+}
+
+static void reply_succeeded(struct call *call, struct cmd_reply *reply)
+{
+    if (!reply->is_text) {
+        if (reply->value)
+            text_value(&reply->text, reply->value);
+        else
+            buf_puts(&reply->text, "{}");
+    }
+    reply_end(&reply->text, call->doc, call->id);
+    if (buf_ok(&reply->text)) {
+        call->reply = buf_take(&reply->text);
+        return;
+    }
+    cmd_fail_errno(&call->error, ENOMEM, "failed to build the reply");
+    reply_failed(call);
+}
+
+/* Runs the command by `run`, which is one of its two functions. False: it would have to wait. */
+static bool run_command(struct call *call, command_fn *run)
+{
+    const struct command *command = call->command;
+    struct cmd_env env = call->session->client->agent->env;
+    struct cmd_reply reply = { 0 };
+    int r;
+
+    env.cancelled = cancelled;
+    env.job = call;
+    if (command->flags & CMD_AUDIT)
+        log_audit("%s called", command->name);
+    reply_begin(&reply.text, command->flags & CMD_DELIMITED);
+    r = run(&env, call->args, &reply);
+    if (r < 0) {
+        call->error = reply.error;
+        reply_failed(call);
+    } else if (r == 0 && !(command->flags & CMD_NO_SUCCESS)) {
+        reply_succeeded(call, &reply);
+    }
+    json_object_put(reply.value);
+    buf_done(&reply.text);
+    return r <= 0;
+}
+
+/* While frozen the whitelist runs whatever the lists say, as in qemu-ga: thaw above all. */
+bool call_is_refused(const struct call *call)
+{
+    if (ga_is_frozen())
+        return !(call->command->flags & CMD_WHEN_FROZEN);
+    return !policy_allows(call->session->client->agent->env.policy, call->command);
+}
+
+void call_run(struct call *call)
+{
+    if (call->command && (call->refused || call_is_refused(call)))
+        refuse(call);
+    else if (!call->command || call->error.text)
+        reply_failed(call);
+    else
+        run_command(call, call->command->run);
+}
+
+bool call_try_now(struct call *call)
+{
+    return run_command(call, call->command->try_now);
+}
+
+void call_fail(struct call *call, const char *text)
+{
+    cmd_error_done(&call->error);
+    cmd_fail(&call->error, "%s", text);
+    reply_failed(call);
+}
+
+void call_drop_request(struct call *call)
+{
+    if (call->command)
+        args_done(call->command->args, call->args);
+    call->command = NULL;
+    call->doc = json_doc_free(call->doc);
+}
