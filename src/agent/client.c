@@ -26,6 +26,9 @@
 /* What the I/O thread reads and writes itself before it listens again (struct command, try_now). */
 #define NOW_BYTES_PER_TURN (512 * KIB)
 
+/* How long a port may say that nobody is there although somebody has just written. */
+#define HOST_GRACE_NS NSEC_PER_SEC
+
 struct session *session_new(struct client *client)
 {
     struct session *session = calloc(1, sizeof(*session));
@@ -235,6 +238,19 @@ static void end_if_served(struct client *client)
     client_end(client);
 }
 
+/* A host's first bytes may be there before the kernel notes that the host is (they come in different
+ * queues of virtio-serial), and then the port still says that it is hung up. So the session of a host
+ * that was not seen yet ends only if it is not seen for a while. */
+static bool wait_for_host(struct client *client)
+{
+    if (client->owns_fd || client->connected)
+        return false;
+    client->readable = client->hung_up = false;
+    if (client->hang_up_at_ns == 0)
+        client->hang_up_at_ns = now_ns() + HOST_GRACE_NS;
+    return now_ns() < client->hang_up_at_ns;
+}
+
 /* False: the client ended. */
 static bool read_input(struct client *client)
 {
@@ -249,6 +265,7 @@ static bool read_input(struct client *client)
     switch (endpoint_read(client->channel, client->fd, space, size, &len)) {
     case ENDPOINT_OK:
         framer_fed(client->framer, len);
+        client->hang_up_at_ns = 0;
         /* A stream socket that gave less than asked for is empty (epoll(7)), but for its end. */
         client->readable = len == size || !client->owns_fd || client->closing;
         client->hung_up &= client->owns_fd;
@@ -261,6 +278,8 @@ static bool read_input(struct client *client)
         client->failed = true;
         break;
     case ENDPOINT_HANGUP:
+        if (wait_for_host(client))
+            return true;
         break;
     }
     client->readable = false;
@@ -291,7 +310,7 @@ static bool read_and_serve(struct client *client)
     }
     /* The next host of a port must not wait for what holds this one's requests back, nor get its
      * replies. */
-    if (!used_up && !client->owns_fd && !atomic_load(&client->gone) && peer_has_left(client))
+    if (!used_up && client->connected && !atomic_load(&client->gone) && peer_has_left(client))
         client_end(client);
     return used_up && (client->readable || client->eof);
 }
@@ -315,6 +334,8 @@ bool client_turn(struct client *client)
 
 void client_check(struct client *client)
 {
+    if (client->hang_up_at_ns && now_ns() >= client->hang_up_at_ns)
+        client->readable = true; /* and read_input() ends it, unless there is more */
     if (client->sync) {
         if (atomic_load(&client->session->unfinished) == 0)
             dispatch_sync(client);
@@ -328,5 +349,7 @@ void client_check(struct client *client)
 
 int64_t client_deadline(const struct client *client)
 {
-    return client->sync ? client->sync_deadline_ns : INT64_MAX;
+    int64_t sync_ns = client->sync ? client->sync_deadline_ns : INT64_MAX;
+
+    return client->hang_up_at_ns ? MIN_OF(sync_ns, client->hang_up_at_ns) : sync_ns;
 }

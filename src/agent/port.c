@@ -43,6 +43,7 @@ static void port_serve(struct agent *agent)
             log_err("no memory for a session, the host is not heard");
             return;
         }
+        agent->port_client->connected = agent->port_connected;
         agent->port_client->readable = true;
         loop_run_client(agent->port_client);
     }
@@ -50,11 +51,16 @@ static void port_serve(struct agent *agent)
 
 static void port_ready(struct agent *agent, struct source *source, uint32_t events)
 {
+    if (agent->port_client && !(events & EPOLLHUP)) {
+        agent->port_client->connected = true;
+        agent->port_client->hang_up_at_ns = 0;
+    }
     if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
         return;
+    agent->port_connected = !(events & EPOLLHUP);
     if (agent->port_client) {
         agent->port_client->readable = true;
-        agent->port_client->hung_up |= (events & EPOLLHUP) != 0;
+        agent->port_client->hung_up |= agent->port_client->connected && (events & EPOLLHUP);
         loop_run_client(agent->port_client);
         return;
     }

@@ -101,8 +101,10 @@ struct client {
     TAILQ_ENTRY(client) runnable_link;
     bool runnable;
     bool readable;
-    bool closing; /* the input ends behind what is there */
-    bool hung_up; /* nobody listens; a port's host may come back */
+    bool closing;          /* the input ends behind what is there */
+    bool hung_up;          /* nobody listens; a port's host may come back */
+    bool connected;        /* a port: its host was seen to be there */
+    int64_t hang_up_at_ns; /* a port that was not: the end, unless it is seen by then; 0: none */
     bool eof;
     bool failed;     /* the descriptor is of no more use */
     bool kick;       /* replies were completed inline in this turn */
@@ -144,8 +146,8 @@ struct agent {
     int64_t accept_at_ns; /* 0: not paused */
     int64_t trim_at_ns;   /* 0: no blocks are kept */
     struct client *port_client;
-    struct client *port_leaving; /* its output still uses the port */
-    bool port_readable;
+    struct client *port_leaving;        /* its output still uses the port */
+    bool port_readable, port_connected; /* as the last event said */
     bool port_lost;
     int64_t reopen_at_ns; /* 0: the port is open */
     bool ticking;
