@@ -1,0 +1,38 @@
+"""The core cases on an ISA serial port, which knows no hang-up and mangles bytes unless told not to."""
+
+from harness.case import case, check
+
+from . import _core
+
+PORT = "/dev/ttyS1"
+
+
+def _connect(vm):
+    vm.start_agent(method="isa-serial", path=PORT)
+    return vm.connect("isa.sock")
+
+
+@case()
+def burst_is_answered_in_order(vm):
+    _core.answers_in_order(_connect(vm))
+
+
+@case()
+def sentinel_resets_the_parser(vm):
+    _core.resets_on_sentinel(_connect(vm))
+
+
+@case()
+def files_and_programs_work(vm):
+    client = _connect(vm)
+    _core.files_round_trip(client, 16384)
+    _core.runs_programs(client)
+
+
+@case()
+def verbose_log_tells_what_was_read(vm):
+    """Tests elsewhere match "read data" and the command's name in the log."""
+    client = _connect(vm)
+    client.call("guest-ping")
+    lines = [line for line in vm.sh("cat /var/log/qga.log").splitlines() if "read data" in line]
+    check(f"last 'read data' line names the command: {lines[-1:]}", lines and "guest-ping" in lines[-1])
