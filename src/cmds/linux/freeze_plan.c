@@ -3,6 +3,8 @@
  */
 #include "cmds/linux/freeze_plan.h"
 
+#include "cmds/linux/fs_ops.h"
+
 #include <errno.h>
 #include <limits.h>
 
@@ -27,13 +29,8 @@ static void builder_done(struct builder *builder)
     free(builder->visited);
 }
 
-static int add_edge(struct builder *builder, size_t upper, const char *backing_file)
+static int add_edge(struct builder *builder, size_t upper, size_t lower)
 {
-    const struct mounts *mounts = &builder->plan->mounts;
-    size_t lower = mounts_find_path(mounts, backing_file);
-
-    if (lower == SIZE_MAX)
-        return 0;
     if (builder->edge_count == builder->edge_cap) {
         size_t cap = builder->edge_cap ? builder->edge_cap * 2 : 16;
         struct edge *edges = reallocarray(builder->edges, cap, sizeof(*edges));
@@ -45,9 +42,40 @@ static int add_edge(struct builder *builder, size_t upper, const char *backing_f
     }
     builder->edges[builder->edge_count++] = (struct edge){
         .upper = upper,
-        .lower = mounts->items[lower].first,
+        .lower = builder->plan->mounts.items[lower].first,
     };
     return 0;
+}
+
+/*
+ * A mount of the filesystem that holds the file of the loop device, or SIZE_MAX. The number is
+ * right where the path is not: after umount -l, chroot, a mount on top. A real number that no mount
+ * has is of a filesystem that we do not freeze; an anonymous one may be that of a btrfs subvolume,
+ * which the mount table does not show, so the path has to do.
+ */
+static size_t find_backing(const struct builder *builder, const char *device)
+{
+    const struct mounts *mounts = &builder->plan->mounts;
+    unsigned major_number, minor_number;
+    char file[PATH_MAX];
+
+    if (fs_ops.backing_device(builder->root, strrchr(device, '/') + 1, &major_number,
+                              &minor_number) == 0) {
+        size_t found = mounts_find_device(mounts, major_number, minor_number);
+
+        if (found != SIZE_MAX || major_number != 0)
+            return found;
+    }
+    if (sysroot_read_line(builder->root, file, sizeof(file), "%s/loop/backing_file", device) < 0)
+        return SIZE_MAX;
+    return mounts_find_path(mounts, file);
+}
+
+static int follow_loop(struct builder *builder, size_t upper, const char *device)
+{
+    size_t lower = find_backing(builder, device);
+
+    return lower == SIZE_MAX ? 0 : add_edge(builder, upper, lower);
 }
 
 static int follow_device(struct builder *builder, size_t upper, const char *device, int depth);
@@ -79,8 +107,8 @@ static int follow_device(struct builder *builder, size_t upper, const char *devi
 
     if (depth > STACK_DEPTH_MAX)
         return 0;
-    if (sysroot_read_line(builder->root, text, sizeof(text), "%s/loop/backing_file", device) == 0)
-        return add_edge(builder, upper, text);
+    if (sysroot_exists(builder->root, "%s/loop", device))
+        return follow_loop(builder, upper, device);
     if (sysroot_exists(builder->root, "%s/partition", device)) {
         const char *slash = strrchr(device, '/');
 

@@ -4,7 +4,8 @@
  * Order      reverse order of mounting (a filesystem counts where it was mounted first), but a
  *            filesystem on a loop device comes before the one that holds its backing file, whatever
  *            the mount order and however many device-mapper, md and partition layers lie between:
- *            to freeze it means to write to that file. Thawing goes the other way round.
+ *            to freeze it means to write to that file. The file is found by its device number, by
+ *            its path only where that says nothing. Thawing goes the other way round.
  * Threads    none: a plan has one owner.
  * Ownership  freeze_plan_done() frees everything; a zeroed struct is empty.
  */

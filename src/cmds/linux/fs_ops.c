@@ -1,5 +1,5 @@
 /*
- * cmds/linux/fs_ops.c - the ioctls of <linux/fs.h>.
+ * cmds/linux/fs_ops.c - the ioctls of <linux/fs.h> and <linux/loop.h>.
  *
  * A trim is cut into chunks only where a chunk costs no more than its share. ext4 walks its block
  * groups, so whole gigabytes do. Older xfs discards every free extent that touches the range, so
@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/loop.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -90,6 +91,26 @@ static void real_close(int fd)
     fd_close(fd);
 }
 
+static int real_backing_device(const struct sysroot *root, const char *loop, unsigned *ret_major,
+                               unsigned *ret_minor)
+{
+    CLEANUP(fd_closep) int fd = -1;
+    struct loop_info64 info = { 0 };
+    char path[64];
+
+    if (snprintf(path, sizeof(path), "/dev/%s", loop) >= (int)sizeof(path))
+        return -ENAMETOOLONG;
+    fd = sysroot_open(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return fd;
+    if (ioctl(fd, LOOP_GET_STATUS64, &info) < 0)
+        return -errno;
+    /* Encoded as the kernel does for stat(2): 12 bits major, 20 bits minor, whatever dev_t is. */
+    *ret_major = (unsigned)(info.lo_device >> 8 & 0xfff);
+    *ret_minor = (unsigned)((info.lo_device & 0xff) | (info.lo_device >> 12 & 0xfff00));
+    return 0;
+}
+
 struct fs_ops fs_ops = {
     .open = real_open,
     .freeze = real_freeze,
@@ -98,6 +119,7 @@ struct fs_ops fs_ops = {
     .size = real_size,
     .trim_chunk = real_trim_chunk,
     .close = real_close,
+    .backing_device = real_backing_device,
 };
 
 int fs_open(const struct sysroot *root, const struct mounts *mounts, size_t first)

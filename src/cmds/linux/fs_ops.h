@@ -1,6 +1,6 @@
 /*
- * What freeze, thaw and trim do to a filesystem, as calls that unit tests replace: no test freezes
- * anything real.
+ * What freeze, thaw and trim do to a filesystem or ask of a device, as calls that unit tests
+ * replace: no test freezes anything real.
  *
  * Threads    any; the table itself is changed by tests only, before they start threads.
  * Errors     -errno.
@@ -21,6 +21,10 @@ struct fs_ops {
     int (*size)(int fd, uint64_t *ret_size); /* bytes; may leave the overhead out */
     int (*trim_chunk)(int fd, const char *fstype, uint64_t *ret_chunk); /* bytes; 0: all at once */
     void (*close)(int fd);
+    /* The device number that stat(2) shows of the file behind a loop device ("loop0"), however it
+     * was reached and whether its path still leads there. */
+    int (*backing_device)(const struct sysroot *root, const char *loop, unsigned *ret_major,
+                          unsigned *ret_minor);
 };
 extern struct fs_ops fs_ops;
 

@@ -225,6 +225,14 @@ bool mount_is_first(const struct mounts *mounts, size_t index)
     return mounts->items[index].first == index && mount_has_device(&mounts->items[index]);
 }
 
+size_t mounts_find_device(const struct mounts *mounts, unsigned major_number, unsigned minor_number)
+{
+    for (size_t i = 0; i < mounts->count; i++)
+        if (mounts->items[i].major == major_number && mounts->items[i].minor == minor_number)
+            return i;
+    return SIZE_MAX;
+}
+
 /* How many bytes of `path` the mountpoint covers; 0: the path is not below it. */
 static size_t covers(const char *target, const char *path)
 {

@@ -37,6 +37,10 @@ bool mount_has_device(const struct mount *mount);
 /* True if mount `index` has a device and is the first mount of it: one for each filesystem. */
 bool mount_is_first(const struct mounts *mounts, size_t index);
 
+/* The first mount of a device: an index, or SIZE_MAX. */
+size_t mounts_find_device(const struct mounts *mounts, unsigned major_number,
+                          unsigned minor_number);
+
 /* The mount that the absolute `path` is on, by the longest mountpoint and there the newest mount:
  * an index, or SIZE_MAX. */
 size_t mounts_find_path(const struct mounts *mounts, const char *path);

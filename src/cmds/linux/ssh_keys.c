@@ -2,7 +2,8 @@
  * cmds/linux/ssh_keys.c - guest-ssh-get-, -add- and -remove-authorized-keys.
  *
  * Lines stay in their order, comments and what we do not understand included; keys are compared
- * without blanks at their ends. Everything between looking the user up and the reply is done with
+ * without blanks at their ends. A blank key is none: virsh sends one for the last newline of its
+ * file, and qemu-ga takes it. Everything between looking the user up and the reply is done with
  * the user's own rights.
  */
 #include "base/fdio.h"
@@ -68,7 +69,7 @@ static int check_keys(const struct arg_str_list *keys, struct cmd_error *reterr)
         const struct arg_str *key = &keys->items[i];
         struct slice trimmed = trim(key->text, key->len);
 
-        if (trimmed.len == 0 || *trimmed.text == '#' || memchr(key->text, '\n', key->len))
+        if ((trimmed.len > 0 && *trimmed.text == '#') || memchr(key->text, '\n', key->len))
             return cmd_fail(reterr, "invalid OpenSSH public key: '%s'", key->text);
     }
     return 0;
@@ -162,7 +163,7 @@ static int replace(const struct ssh_file *file, const struct buf *text, struct c
 
 static int map_key(struct keymap *map, struct slice key)
 {
-    if (keymap_get(map, key.text, key.len) != KEYMAP_NONE)
+    if (key.len == 0 || keymap_get(map, key.text, key.len) != KEYMAP_NONE)
         return 0;
     return keymap_add(map, key.text, key.len, 0);
 }
@@ -181,7 +182,7 @@ static int merge(const struct buf *old, const struct arg_str_list *keys, struct 
     for (size_t i = 0; r == 0 && i < keys->count; i++) {
         struct slice key = trim(keys->items[i].text, keys->items[i].len);
 
-        if (keymap_get(map, key.text, key.len) != KEYMAP_NONE)
+        if (key.len == 0 || keymap_get(map, key.text, key.len) != KEYMAP_NONE)
             continue;
         put_line(text, key);
         r = keymap_add(map, key.text, key.len, 0);

@@ -1,5 +1,6 @@
 #include "cmds/linux/freeze_plan.h"
 
+#include "cmds/linux/fs_ops.h"
 #include "guest_tree.h"
 
 static struct freeze_plan plan_machine(void)
@@ -112,6 +113,76 @@ static void devices_that_go_in_circles_end(void **state)
     tree_done(&tree);
 }
 
+/* loop0 has its file on the filesystem of this number; other loop devices do not answer. */
+static unsigned backing_major, backing_minor;
+
+static int fake_backing_device(const struct sysroot *root, const char *loop, unsigned *ret_major,
+                               unsigned *ret_minor)
+{
+    if (strcmp(loop, "loop0") != 0)
+        return -ENXIO;
+    *ret_major = backing_major;
+    *ret_minor = backing_minor;
+    return 0;
+}
+
+/* /image lies on /dev/loop0, whose file was opened as `file` on the filesystem of that number.
+ * By mount order alone it would be frozen last. */
+static struct freeze_plan plan_loop(unsigned major_number, unsigned minor_number, const char *file)
+{
+    int (*real)(const struct sysroot *, const char *, unsigned *, unsigned *) =
+        fs_ops.backing_device;
+    struct freeze_plan plan = { 0 };
+    struct guest_tree tree;
+    char sysfs[256];
+
+    tree_init(&tree);
+    tree_write(&tree, "/proc/self/mountinfo",
+               "1 0 7:0 / /image rw - ext4 /dev/loop0 rw\n"
+               "2 0 8:1 / /other rw - ext4 /dev/sda1 rw\n"
+               "3 0 259:70000 / /late rw - ext4 /dev/nvme0n1 rw\n",
+               0644);
+    tree_write(&tree, "/sys/block/loop0/loop/backing_file", file, 0644);
+    tree_write(&tree, "/sys/dev/block/README", "", 0644);
+    snprintf(sysfs, sizeof(sysfs), "%s/sys/dev/block/7:0", tree.dir);
+    assert_int_equal(symlink("../../block/loop0", sysfs), 0);
+    backing_major = major_number;
+    backing_minor = minor_number;
+    fs_ops.backing_device = fake_backing_device;
+    assert_int_equal(freeze_plan_make(&tree.root, &plan), 0);
+    fs_ops.backing_device = real;
+    tree_done(&tree);
+    return plan;
+}
+
+static void a_backing_file_is_found_by_number_though_its_path_leads_elsewhere(void **state)
+{
+    CLEANUP(freeze_plan_done) struct freeze_plan plan = plan_loop(259, 70000, "/other/file\n");
+
+    ASSERT_ORDER(&plan, "/image", "/late", "/other");
+}
+
+static void a_backing_file_is_found_by_number_though_its_path_leads_nowhere(void **state)
+{
+    CLEANUP(freeze_plan_done) struct freeze_plan plan = plan_loop(8, 1, "/file (deleted)\n");
+
+    ASSERT_ORDER(&plan, "/late", "/image", "/other");
+}
+
+static void a_backing_filesystem_that_is_not_mounted_orders_nothing(void **state)
+{
+    CLEANUP(freeze_plan_done) struct freeze_plan plan = plan_loop(8, 99, "/late/file\n");
+
+    ASSERT_ORDER(&plan, "/late", "/other", "/image");
+}
+
+static void an_anonymous_number_that_no_mount_has_leaves_it_to_the_path(void **state)
+{
+    CLEANUP(freeze_plan_done) struct freeze_plan plan = plan_loop(0, 45, "/late/file\n");
+
+    ASSERT_ORDER(&plan, "/image", "/late", "/other");
+}
+
 static void four_thousand_filesystems_are_planned(void **state)
 {
     CLEANUP(freeze_plan_done) struct freeze_plan plan = { 0 };
@@ -145,6 +216,10 @@ int main(void)
         cmocka_unit_test(an_empty_list_keeps_nothing),
         cmocka_unit_test(excluded_mountpoints_drop_their_filesystem),
         cmocka_unit_test(devices_that_go_in_circles_end),
+        cmocka_unit_test(a_backing_file_is_found_by_number_though_its_path_leads_elsewhere),
+        cmocka_unit_test(a_backing_file_is_found_by_number_though_its_path_leads_nowhere),
+        cmocka_unit_test(a_backing_filesystem_that_is_not_mounted_orders_nothing),
+        cmocka_unit_test(an_anonymous_number_that_no_mount_has_leaves_it_to_the_path),
         cmocka_unit_test(four_thousand_filesystems_are_planned),
     };
 

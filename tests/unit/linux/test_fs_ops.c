@@ -183,6 +183,26 @@ static void a_mount_that_another_one_hides_is_not_opened(void **state)
     assert_int_equal(fs_ops.open(&guest.tree.root, &hidden), -ENOENT);
 }
 
+static void the_file_behind_a_loop_device_is_found_by_number(void **state)
+{
+    unsigned major_number, minor_number;
+    struct stat inner, outer;
+    struct sysroot real;
+    char link[64], name[PATH_MAX];
+
+    assert_int_equal(sysroot_init(&real, ""), 0);
+    assert_int_equal(stat(in_tree("/inner"), &inner), 0);
+    assert_int_equal(stat(in_tree("/outer"), &outer), 0);
+    snprintf(link, sizeof(link), "/sys/dev/block/%u:%u", major(inner.st_dev), minor(inner.st_dev));
+    assert_int_equal(sysroot_readlink(&real, name, sizeof(name), "%s", link), 0);
+    assert_int_equal(
+        fs_ops.backing_device(&real, strrchr(name, '/') + 1, &major_number, &minor_number), 0);
+    assert_int_equal(makedev(major_number, minor_number), outer.st_dev);
+    assert_int_equal(fs_ops.backing_device(&real, "loop-none", &major_number, &minor_number),
+                     -ENOENT);
+    assert_int_equal(fs_ops.backing_device(&real, "null", &major_number, &minor_number), -ENOTTY);
+}
+
 static void trim_reports_each_filesystem(void **state)
 {
     struct fstrim_args args = { 0 };
@@ -203,6 +223,7 @@ int main(void)
         cmocka_unit_test(thawed_filesystems_take_writes_again),
         cmocka_unit_test(what_somebody_else_froze_is_thawed_but_not_counted_as_frozen),
         cmocka_unit_test(a_mount_that_another_one_hides_is_not_opened),
+        cmocka_unit_test(the_file_behind_a_loop_device_is_found_by_number),
         cmocka_unit_test(trim_reports_each_filesystem),
     };
     int failed = SKIPPED;

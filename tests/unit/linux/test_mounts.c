@@ -100,6 +100,19 @@ static void a_path_is_found_on_the_longest_and_newest_mount(void **state)
     assert_int_equal(mounts_find_path(&mounts, "relative"), SIZE_MAX);
 }
 
+static void a_device_is_found_at_its_first_mount(void **state)
+{
+    CLEANUP(mounts_done)
+    struct mounts mounts = read_text("1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"
+                                     "2 1 0:9 / /run rw - tmpfs tmpfs rw\n"
+                                     "3 1 259:70000 / /a rw - ext4 /dev/nvme0n1 rw\n"
+                                     "4 1 259:70000 / /b rw - ext4 /dev/nvme0n1 rw\n");
+
+    assert_int_equal(mounts_find_device(&mounts, 259, 70000), 2);
+    assert_int_equal(mounts_find_device(&mounts, 0, 9), 1);
+    assert_int_equal(mounts_find_device(&mounts, 8, 2), SIZE_MAX);
+}
+
 static void an_empty_source_and_bad_lines_are_survived(void **state)
 {
     CLEANUP(mounts_done)
@@ -228,6 +241,7 @@ int main(void)
         cmocka_unit_test(filesystems_without_a_device_are_told_apart),
         cmocka_unit_test(a_bind_mount_belongs_to_the_first_mount_of_its_device),
         cmocka_unit_test(a_path_is_found_on_the_longest_and_newest_mount),
+        cmocka_unit_test(a_device_is_found_at_its_first_mount),
         cmocka_unit_test(an_empty_source_and_bad_lines_are_survived),
         cmocka_unit_test(optional_fields_are_passed_over),
         cmocka_unit_test(lines_that_are_too_short_are_skipped),

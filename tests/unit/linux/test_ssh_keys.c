@@ -217,11 +217,29 @@ static void what_is_no_key_is_refused_before_the_user_is_looked_up(void **state)
                 "invalid OpenSSH public key: '#x'");
     reply_fails(cmd_ssh_add_authorized_keys, *state, arguments("nobody-here", "a\nb", NULL),
                 "invalid OpenSSH public key: 'a\nb'");
-    reply_fails(cmd_ssh_remove_authorized_keys, *state, arguments("ann", "", NULL),
-                "invalid OpenSSH public key: ''");
-    reply_fails(cmd_ssh_add_authorized_keys, *state, arguments("ann", " \t", NULL),
-                "invalid OpenSSH public key: ' \t'");
+    reply_fails(cmd_ssh_remove_authorized_keys, *state, arguments("ann", " #x", NULL),
+                "invalid OpenSSH public key: ' #x'");
+    reply_fails(cmd_ssh_add_authorized_keys, *state, arguments("ann", "\n", NULL),
+                "invalid OpenSSH public key: '\n'");
     assert_int_equal(entries_of(state, "home/ann"), 0);
+}
+
+static void a_blank_key_is_accepted_and_adds_nothing(void **state)
+{
+    add(state, arguments("ann", KEY_A, ""));
+    add(state, arguments("ann", " \t", KEY_B));
+    assert_string_equal(tempdir_read(state, KEYS), KEY_A "\n" KEY_B "\n");
+    add(state, with_reset(arguments("ann", "", KEY_B)));
+    assert_string_equal(tempdir_read(state, KEYS), KEY_B "\n");
+}
+
+static void a_blank_key_removes_no_blank_line(void **state)
+{
+    write_keys(state, KEY_A "\n\n \n" KEY_B "\n");
+    remove_key(state, arguments("ann", " ", NULL));
+    assert_string_equal(tempdir_read(state, KEYS), KEY_A "\n\n \n" KEY_B "\n");
+    remove_key(state, arguments("ann", KEY_A, ""));
+    assert_string_equal(tempdir_read(state, KEYS), "\n \n" KEY_B "\n");
 }
 
 static void a_user_without_home_gets_a_clear_error(void **state)
@@ -374,6 +392,8 @@ int main(void)
         KEY_TEST(remove_from_a_missing_file_or_home_is_no_error),
         KEY_TEST(an_unknown_user_is_told_in_the_references_words),
         KEY_TEST(what_is_no_key_is_refused_before_the_user_is_looked_up),
+        KEY_TEST(a_blank_key_is_accepted_and_adds_nothing),
+        KEY_TEST(a_blank_key_removes_no_blank_line),
         KEY_TEST(a_user_without_home_gets_a_clear_error),
         KEY_TEST(a_link_in_place_of_the_directory_is_refused),
         KEY_TEST(a_link_in_place_of_the_file_is_neither_read_nor_written),
