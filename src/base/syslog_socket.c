@@ -4,6 +4,7 @@
 #include "base/syslog_socket.h"
 
 #include "base/fdio.h"
+#include "base/local_time.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -37,20 +38,29 @@ static bool reach(struct syslog_socket *syslog)
     return false;
 }
 
+/* Made once a second: finding out about the time zone costs more than the rest of a line. */
+static void make_stamp(struct syslog_socket *syslog)
+{
+    time_t now = time(NULL);
+    struct tm local;
+
+    if (now == syslog->stamped)
+        return;
+    syslog->stamped = now;
+    if (local_time(now, &local, NULL) == 0)
+        strftime(syslog->stamp, sizeof(syslog->stamp), "%h %e %T", &local);
+}
+
 static size_t format(const struct syslog_socket *syslog, char line[LINE_MAX_BYTES], int priority,
                      const char *text, size_t len)
 {
-    time_t now = time(NULL);
-    char stamp[32] = "", lost[64] = "";
-    struct tm local;
+    char lost[64] = "";
     int n;
 
-    if (localtime_r(&now, &local))
-        strftime(stamp, sizeof(stamp), "%h %e %T", &local);
     if (syslog->dropped > 0)
         snprintf(lost, sizeof(lost), " (%lu lines before this one were lost)", syslog->dropped);
-    n = snprintf(line, LINE_MAX_BYTES, "<%d>%s qemu-ga[%d]: %.*s%s", priority, stamp, (int)getpid(),
-                 (int)len, text, lost);
+    n = snprintf(line, LINE_MAX_BYTES, "<%d>%s qemu-ga[%d]: %.*s%s", priority, syslog->stamp,
+                 (int)getpid(), (int)len, text, lost);
     return MIN_OF((size_t)n, LINE_MAX_BYTES - 1);
 }
 
@@ -65,6 +75,7 @@ void syslog_socket_send(struct syslog_socket *syslog, int priority, const char *
 
     if (!reach(syslog))
         return;
+    make_stamp(syslog);
     len = format(syslog, line, priority, text, len);
     if (!send_line(syslog, line, len)) {
         if (errno == EAGAIN || errno == ENOBUFS) { /* it is stuck */

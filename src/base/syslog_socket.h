@@ -14,11 +14,14 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 
 struct syslog_socket {
     int fd; /* -1: not connected */
     int64_t retry_at_ns;
     unsigned long dropped;
+    time_t stamped; /* the second of `stamp` */
+    char stamp[32];
     struct sockaddr_un address;
 };
 

@@ -6,6 +6,7 @@
  */
 #include "cmds/core.h"
 
+#include "base/local_time.h"
 #include "proto/reply.h"
 
 #include <errno.h>
@@ -38,16 +39,16 @@ int cmd_get_host_name(struct cmd_env *env, void *args, struct cmd_reply *reply)
 int cmd_get_timezone(struct cmd_env *env, void *args, struct cmd_reply *reply)
 {
     CLEANUP(json_putp) struct json_object *value = json_object_new_object();
-    time_t now = time(NULL);
+    char zone[ZONE_NAME_MAX];
     struct tm local;
+    int r;
 
     (void)env;
     (void)args;
-    tzset(); /* localtime_r(3) alone would never see that the zone was changed */
-    if (!localtime_r(&now, &local))
-        return cmd_fail_errno(&reply->error, errno, "failed to get the local time");
-    if (json_add_int(value, "offset", local.tm_gmtoff) < 0 ||
-        json_add_str(value, "zone", local.tm_zone) < 0)
+    r = local_time(time(NULL), &local, zone);
+    if (r < 0)
+        return cmd_fail_errno(&reply->error, r, "failed to get the local time");
+    if (json_add_int(value, "offset", local.tm_gmtoff) < 0 || json_add_str(value, "zone", zone) < 0)
         return reply_failed(reply);
     reply->value = TAKE_PTR(value);
     return 0;

@@ -5,6 +5,7 @@
  * seconds: the nearest one is written.
  */
 #include "base/fdio.h"
+#include "base/local_time.h"
 #include "base/log.h"
 #include "cmds/linux/clock_ops.h"
 #include "cmds/linux/linux.h"
@@ -70,7 +71,7 @@ static int write_rtc(const struct sysroot *root, time_t seconds)
 
     if (fd < 0)
         return fd;
-    if (rtc_is_local(root) ? !localtime_r(&seconds, &tm) : !gmtime_r(&seconds, &tm))
+    if (rtc_is_local(root) ? local_time(seconds, &tm, NULL) < 0 : !gmtime_r(&seconds, &tm))
         return -EOVERFLOW;
     return clock_ops.set_rtc(fd, &(struct rtc_time){
                                      .tm_sec = tm.tm_sec,
