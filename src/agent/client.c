@@ -26,6 +26,11 @@
 /* What the I/O thread reads and writes itself before it listens again (struct command, try_now). */
 #define NOW_BYTES_PER_TURN (512 * KIB)
 
+/* Replies of a turn go out together, but not so many that the host would have nothing to do while
+ * the rest is made. */
+#define KICK_REPLIES 32
+#define KICK_BYTES   (16 * KIB)
+
 /* How long a port may say that nobody is there although somebody has just written. */
 #define HOST_GRACE_NS NSEC_PER_SEC
 
@@ -137,6 +142,21 @@ void client_end(struct client *client)
     client_unref(client);
 }
 
+static void kick(struct client *client)
+{
+    client->unkicked = 0;
+    client->unkicked_bytes = 0;
+    output_kick(client);
+}
+
+void client_replied(struct client *client, size_t bytes)
+{
+    client->unkicked++;
+    client->unkicked_bytes += bytes;
+    if (client->unkicked >= KICK_REPLIES || client->unkicked_bytes >= KICK_BYTES)
+        kick(client);
+}
+
 /* The session starts anew: what has not finished goes on in the background, and its replies are
  * dropped for ever. */
 static void resync(struct client *client)
@@ -159,7 +179,7 @@ static void resync(struct client *client)
     session_unref(old);
     session_close(old);
     dispatch_sync(client);
-    client->kick = true; /* also for ready replies that stood behind a stuck one */
+    client_replied(client, 0); /* also for ready replies that stood behind a stuck one */
 }
 
 /* Waiting for room: true when there is none, and a kick will come. */
@@ -291,7 +311,7 @@ static bool read_input(struct client *client)
 static void forget_replies(struct client *client)
 {
     window_abandon(client->window);
-    client->kick = true;
+    client_replied(client, 0);
 }
 
 /* True: it is worth another turn. */
@@ -324,9 +344,8 @@ bool client_turn(struct client *client)
     if (client->hung_up && client->owns_fd)
         forget_replies(client);
     more = read_and_serve(client);
-    if (client->kick)
-        output_kick(client);
-    client->kick = false;
+    if (client->unkicked > 0)
+        kick(client);
     more = more && !atomic_load(&client->gone);
     client_unref(client);
     return more;

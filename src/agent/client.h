@@ -14,6 +14,10 @@ struct client *client_new(struct agent *agent, int fd, bool owns_fd);
 /* The host has gone: its session is over, the descriptor is closed as soon as nobody writes. */
 void client_end(struct client *client);
 
+/* A reply was completed on the I/O thread, for a request that moved `bytes`. It goes out with others, at
+ * the end of the client's turn at the latest. */
+void client_replied(struct client *client, size_t bytes);
+
 /* Reads once and serves what came. False: there is nothing to do until an event or a kick. */
 bool client_turn(struct client *client);
 

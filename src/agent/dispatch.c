@@ -15,7 +15,7 @@
 /* Replies below this size are bounded well enough by the number of requests in flight. */
 #define SMALL_REPLY_BYTES (16 * KIB)
 
-/* Answered on the I/O thread; client_turn() kicks the output once for all of a turn. */
+/* Answered on the I/O thread; client_replied() sees to the sending. */
 static void run_inline(struct client *client, struct call *call)
 {
     call_admit(client, call);
@@ -28,9 +28,9 @@ static void run_inline(struct client *client, struct call *call)
         call->share = &call->session->inline_share;
         budget_adjust(&client->agent->budget, call->share, 0, call->cost);
     }
-    client->kick = true;
     if (!ticket_complete(&call->ticket))
         buf_done(&call->reply);
+    client_replied(client, 0);
     call_unref(call);
 }
 

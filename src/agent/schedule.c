@@ -145,15 +145,17 @@ static void submit(struct call *call)
 {
     struct client *client = call->session->client;
     int r = sched_submit(call->session->stream, &call->job);
+    size_t bytes;
 
     if (r == 0)
         return;
     if (r < 0)
         too_many(call);
+    bytes = call->doc->text.len;
     job_done(&call->job);
     if (atomic_load(&client->gone))
         output_kick(client);
-    client->kick = true;
+    client_replied(client, bytes + call->reply.len);
     call_unref(call);
 }
 
@@ -254,7 +256,7 @@ void schedule_call(struct client *client, struct call *call)
     } else {
         too_many(call);
         job_done(&call->job);
-        client->kick = true;
+        client_replied(client, 0);
         call_unref(call);
     }
 }

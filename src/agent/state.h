@@ -106,9 +106,10 @@ struct client {
     bool connected;        /* a port: its host was seen to be there */
     int64_t hang_up_at_ns; /* a port that was not: the end, unless it is seen by then; 0: none */
     bool eof;
-    bool failed;     /* the descriptor is of no more use */
-    bool kick;       /* replies were completed inline in this turn */
-    size_t now_left; /* bytes that requests may still move on the I/O thread in this turn */
+    bool failed;           /* the descriptor is of no more use */
+    unsigned unkicked;     /* replies that were completed on the I/O thread and not sent yet */
+    size_t unkicked_bytes; /* that their requests moved */
+    size_t now_left;       /* bytes that requests may still move on the I/O thread in this turn */
     struct ahead ahead;
     struct call *sync; /* waits for earlier requests or for the grace to pass */
     int64_t sync_deadline_ns;

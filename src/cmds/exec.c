@@ -268,3 +268,11 @@ int cmd_exec_status(struct cmd_env *env, void *args, struct cmd_reply *reply)
     reply->is_text = true;
     return 0;
 }
+
+/* A status looks into memory only; a large output is left to a worker, since encoding takes time. */
+int cmd_exec_status_now(struct cmd_env *env, void *args, struct cmd_reply *reply)
+{
+    if (exec_status_reply_max(env->execs, args) > EXEC_NOW_MAX_BYTES)
+        return 1;
+    return cmd_exec_status(env, args, reply);
+}

@@ -14,7 +14,8 @@
 
 #include "cmds/command.h"
 
-#define EXEC_STREAM_MAX (16 * MIB)
+#define EXEC_STREAM_MAX    (16 * MIB)
+#define EXEC_NOW_MAX_BYTES (64 * KIB) /* a larger reply is left to a worker */
 
 struct exec_table;
 
@@ -49,3 +50,6 @@ size_t exec_status_reply_max(struct exec_table *table, const struct exec_status_
 extern const struct arg_spec args_exec[], args_exec_status[];
 
 command_fn cmd_exec, cmd_exec_status;
+
+/* As cmd_exec_status, without waiting (struct command, try_now). */
+command_fn cmd_exec_status_now;

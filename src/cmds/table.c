@@ -28,7 +28,7 @@ const struct command commands[] = { /* sorted by name: command_find() bisects */
       "Start a program.", NULL, NULL },
     { "guest-exec-status", cmd_exec_status, ARGS(args_exec_status, exec_status_args), 0, ORDER_SHARED, "2.5",
       "Ask for the end and the output of a started program; the answer that tells the end forgets it.",
-      exec_status_max, NULL },
+      exec_status_max, cmd_exec_status_now },
     { "guest-file-close", cmd_file_close, ARGS(args_file_handle, file_handle_args), 0, ORDER_FILE, "0.15",
       "Close a file.", NULL, NULL },
     { "guest-file-flush", cmd_file_flush, ARGS(args_file_handle, file_handle_args), 0, ORDER_FILE, "0.15",
