@@ -260,5 +260,6 @@ void daemon_notify_ready(void)
     if (r < 0)
         log_warn("daemon: cannot tell '%s' that the agent is ready: %s, going on", where,
                  err_text(r));
-    unsetenv("NOTIFY_SOCKET"); /* what the host starts is no business of the manager's */
+    /* What the host starts is no business of the manager's. No thread runs yet. */
+    unsetenv("NOTIFY_SOCKET"); /* NOLINT(concurrency-mt-unsafe) */
 }

@@ -32,8 +32,10 @@ static struct {
 void block_init(void)
 {
     /* Fixed limits: malloc's own would rise with the largest block seen and not fall again. */
+    /* NOLINTBEGIN(concurrency-mt-unsafe): no thread runs yet */
     mallopt(M_MMAP_THRESHOLD, (int)BLOCK_MIN);
     mallopt(M_TRIM_THRESHOLD, (int)HEAP_KEPT);
+    /* NOLINTEND(concurrency-mt-unsafe) */
 }
 
 static struct block take_locked(unsigned i)

@@ -19,7 +19,7 @@
 
 #define FILE_READ_DEFAULT  4096
 #define FILE_READ_MAX      (48 * MIB)
-#define FILE_NOW_MAX_BYTES (64 * 1024) /* more than this is left to a worker */
+#define FILE_NOW_MAX_BYTES (64 * KIB) /* more than this is left to a worker */
 
 struct file_table;
 

@@ -55,7 +55,7 @@ int cmd_file_read_now(struct cmd_env *env, void *args, struct cmd_reply *reply)
     bool eof = false;
     ssize_t n;
 
-    if (count < 0 || count > FILE_NOW_MAX_BYTES)
+    if (count < 0 || count > (int64_t)FILE_NOW_MAX_BYTES)
         return WOULD_BLOCK;
     file = file_table_trylock(env->files, read_args->handle);
     if (!file || file->now == FILE_NOW_NEVER)
