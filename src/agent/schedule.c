@@ -151,11 +151,11 @@ static void submit(struct call *call)
         return;
     if (r < 0)
         too_many(call);
-    bytes = call->doc->text.len;
+    bytes = call->doc->text.len + call->reply.len; /* whoever sends the reply frees it */
     job_done(&call->job);
     if (atomic_load(&client->gone))
         output_kick(client);
-    client_replied(client, bytes + call->reply.len);
+    client_replied(client, bytes);
     call_unref(call);
 }
 
