@@ -14,6 +14,9 @@
  *                                                                 whoever gives the token to the
  *                                                                 writer sees it, or the writer does
  *
+ *   watched list  whoever has the token          the writer       writer.lock
+ *   stopping      main, at the end               the writer       seq_cst with the wake-up behind it
+ *
  * The token travels to the writer thread through epoll_ctl(2) and epoll_wait(2), which the kernel
  * orders (ThreadSanitizer knows both), or through its list, by the lock.
  */

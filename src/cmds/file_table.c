@@ -6,6 +6,7 @@
  *   scratch.*       any worker        any worker         scratch.lock
  *   file.io.*       its user          its user           file.io.lock
  *   file.refs       any: relaxed +    any: acq_rel -     the last user sees what all others did
+ *   file.now        its user          its user           file.io.lock
  *   the rest of struct file is set before the file is in the hash and never changes
  *
  * Handles count up, so that the low bits spread them over the buckets evenly.
