@@ -1,10 +1,5 @@
 /*
  * cmds/linux/fs_ops.c - the ioctls of <linux/fs.h> and <linux/loop.h>.
- *
- * A trim is cut into chunks only where a chunk costs no more than its share. ext4 walks its block
- * groups, so whole gigabytes do. Older xfs discards every free extent that touches the range, so
- * its chunk is an allocation group, which no extent crosses. btrfs trims its unallocated
- * space at every call and has addresses beyond its size: all at once, like all others.
  */
 #include "cmds/linux/fs_ops.h"
 
@@ -16,19 +11,7 @@
 #include <linux/loop.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
-
-#define EXT4_CHUNK (1ULL << 30)
-
-/* The kernel's answer to XFS_IOC_FSGEOMETRY_V1 (xfs(5)); its header is in no package we need. */
-struct xfs_geometry {
-    uint32_t block_size;
-    uint32_t rt_extent_size;
-    uint32_t ag_blocks;
-    uint32_t rest[25];
-};
-#define XFS_GEOMETRY _IOR('X', 100, struct xfs_geometry)
 
 static int real_open(const struct sysroot *root, const struct mount *mount)
 {
@@ -61,31 +44,6 @@ static int real_trim(int fd, struct fstrim_range *range)
     return ioctl(fd, FITRIM, range) < 0 ? -errno : 0;
 }
 
-static int real_size(int fd, uint64_t *ret_size)
-{
-    struct statvfs st;
-
-    if (fstatvfs(fd, &st) < 0)
-        return -errno;
-    *ret_size = (uint64_t)st.f_blocks * st.f_frsize;
-    return 0;
-}
-
-static int real_trim_chunk(int fd, const char *fstype, uint64_t *ret_chunk)
-{
-    struct xfs_geometry geometry = { 0 };
-
-    *ret_chunk = 0;
-    if (strcmp(fstype, "ext4") == 0) {
-        *ret_chunk = EXT4_CHUNK;
-    } else if (strcmp(fstype, "xfs") == 0) {
-        if (ioctl(fd, XFS_GEOMETRY, &geometry) < 0)
-            return -errno;
-        *ret_chunk = (uint64_t)geometry.block_size * geometry.ag_blocks;
-    }
-    return 0;
-}
-
 static void real_close(int fd)
 {
     fd_close(fd);
@@ -116,8 +74,7 @@ struct fs_ops fs_ops = {
     .freeze = real_freeze,
     .thaw = real_thaw,
     .trim = real_trim,
-    .size = real_size,
-    .trim_chunk = real_trim_chunk,
+    .trim_part_next = trim_part_next,
     .close = real_close,
     .backing_device = real_backing_device,
 };

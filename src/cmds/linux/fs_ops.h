@@ -8,6 +8,7 @@
 #pragma once
 
 #include "cmds/linux/mounts.h"
+#include "cmds/linux/trim_part.h"
 
 struct fstrim_range;
 
@@ -18,8 +19,8 @@ struct fs_ops {
     int (*freeze)(int fd);
     int (*thaw)(int fd);
     int (*trim)(int fd, struct fstrim_range *range);
-    int (*size)(int fd, uint64_t *ret_size); /* bytes; may leave the overhead out */
-    int (*trim_chunk)(int fd, const char *fstype, uint64_t *ret_chunk); /* bytes; 0: all at once */
+    bool (*trim_part_next)(int fd, const char *fstype, uint64_t minimum, uint64_t from,
+                           struct trim_part *ret_part); /* cmds/linux/trim_part.h */
     void (*close)(int fd);
     /* The device number that stat(2) shows of the file behind a loop device ("loop0"), however it
      * was reached and whether its path still leads there. */

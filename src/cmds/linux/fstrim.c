@@ -1,5 +1,5 @@
 /*
- * cmds/linux/fstrim.c - guest-fstrim: FITRIM on each filesystem, in chunks between which it stops.
+ * cmds/linux/fstrim.c - guest-fstrim: FITRIM on each filesystem, in parts between which it stops.
  */
 #include "base/log.h"
 #include "cmds/linux/fs_ops.h"
@@ -25,10 +25,12 @@ static bool cancelled(const struct cmd_env *env)
     return env->cancelled && env->cancelled(env->job);
 }
 
-/* One FITRIM of what lies from `start` on; what it did is added up. */
-static int trim_range(int fd, uint64_t start, uint64_t len, struct trim_result *result)
+/* One FITRIM; what it did is added up. */
+static int trim_part(int fd, const struct trim_part *part, struct trim_result *result)
 {
-    struct fstrim_range range = { .start = start, .len = len, .minlen = result->minimum };
+    struct fstrim_range range = { .start = part->start,
+                                  .len = part->len,
+                                  .minlen = result->minimum };
     int r = fs_ops.trim(fd, &range);
 
     if (r < 0)
@@ -38,24 +40,19 @@ static int trim_range(int fd, uint64_t start, uint64_t len, struct trim_result *
     return 0;
 }
 
-/* The end is where FITRIM has nothing to look at (EINVAL). statvfs leaves the filesystem's own
- * blocks out, so its size only bounds the search. */
-static int trim_chunks(const struct cmd_env *env, int fd, uint64_t chunk,
-                       struct trim_result *result)
+static int trim_parts(const struct cmd_env *env, int fd, const char *fstype,
+                      struct trim_result *result)
 {
-    uint64_t size = 0;
-    int r = fs_ops.size(fd, &size);
+    uint64_t minimum = result->minimum, from = 0;
+    struct trim_part part;
 
-    if (r < 0)
-        return r;
-    for (uint64_t start = 0; start < size * 2 + chunk; start += chunk) {
-        if (start > 0 && cancelled(env))
-            return -ECANCELED;
-        r = trim_range(fd, start, chunk, result);
-        if (r == -EINVAL && start > 0)
-            return 0;
+    while (fs_ops.trim_part_next(fd, fstype, minimum, from, &part)) {
+        int r = from > 0 && cancelled(env) ? -ECANCELED : trim_part(fd, &part, result);
+
         if (r < 0)
-            return r;
+            return r == -EINVAL && from > 0 ? 0 : r; /* EINVAL: behind the end */
+        if (__builtin_add_overflow(part.start, part.len, &from))
+            break;
     }
     return 0;
 }
@@ -64,7 +61,6 @@ static void trim_filesystem(const struct cmd_env *env, const struct mounts *moun
                             struct trim_result *result)
 {
     const struct mount *mount = &mounts->items[index];
-    uint64_t chunk = 0;
     int fd;
 
     result->path = mount->target;
@@ -73,11 +69,7 @@ static void trim_filesystem(const struct cmd_env *env, const struct mounts *moun
         result->open_error = fd;
         return;
     }
-    /* A large minimum would not find its extents in small chunks. */
-    if (fs_ops.trim_chunk(fd, mount->fstype, &chunk) < 0 || result->minimum > chunk / 16)
-        chunk = 0;
-    result->trim_error =
-        chunk == 0 ? trim_range(fd, 0, UINT64_MAX, result) : trim_chunks(env, fd, chunk, result);
+    result->trim_error = trim_parts(env, fd, mount->fstype, result);
     fs_ops.close(fd);
 }
 

@@ -36,22 +36,18 @@ static int fake_trim(int fd, struct fstrim_range *range)
     if (range->start >= GIB * 5 / 2)
         return -EINVAL;
     fake.lengths += range->len;
-    range->len = is("/chunks") ? 1000 : 5000;
+    range->len = is("/parts") ? 1000 : 5000;
     range->minlen = MAX_OF(range->minlen, 512);
     return 0;
 }
 
-/* statvfs leaves the journal and the inode tables out. */
-static int fake_size(int fd, uint64_t *ret_size)
+static bool fake_trim_part_next(int fd, const char *fstype, uint64_t minimum, uint64_t from,
+                                struct trim_part *ret_part)
 {
-    *ret_size = GIB * 2;
-    return 0;
-}
+    bool in_parts = strcmp(fstype, "ext4") == 0;
 
-static int fake_chunk(int fd, const char *fstype, uint64_t *ret_chunk)
-{
-    *ret_chunk = strcmp(fstype, "ext4") == 0 ? GIB : 0;
-    return 0;
+    *ret_part = (struct trim_part){ .start = from, .len = in_parts ? GIB : UINT64_MAX };
+    return from == 0 || in_parts;
 }
 
 static void fake_close(int fd)
@@ -64,8 +60,7 @@ static int set_up(void **state)
     memset(&fake, 0, sizeof(fake));
     fs_ops = (struct fs_ops){ .open = fake_open,
                               .trim = fake_trim,
-                              .size = fake_size,
-                              .trim_chunk = fake_chunk,
+                              .trim_part_next = fake_trim_part_next,
                               .close = fake_close };
     return 0;
 }
@@ -100,9 +95,9 @@ static void results_come_against_mount_order_one_a_device(void **state)
     json_object_put(value);
 }
 
-static void chunks_are_added_up_to_the_end(void **state)
+static void parts_are_added_up_to_the_end(void **state)
 {
-    struct json_object *value = trim("1 0 8:1 / /chunks rw - ext4 /dev/sda1 rw\n", 0);
+    struct json_object *value = trim("1 0 8:1 / /parts rw - ext4 /dev/sda1 rw\n", 0);
 
     check_int(value, "/paths/0/trimmed", 3000);
     assert_int_equal(fake.calls, 4); /* 0, 1, 2 GiB, and the end */
@@ -110,11 +105,10 @@ static void chunks_are_added_up_to_the_end(void **state)
     json_object_put(value);
 }
 
-static void a_large_minimum_is_looked_for_in_one_go(void **state)
+static void the_largest_minimum_of_the_parts_is_told(void **state)
 {
-    struct json_object *value = trim("1 0 8:1 / /chunks rw - ext4 /dev/sda1 rw\n", 1 << 30);
+    struct json_object *value = trim("1 0 8:1 / /parts rw - ext4 /dev/sda1 rw\n", 1 << 30);
 
-    assert_int_equal(fake.calls, 1);
     check_int(value, "/paths/0/minimum", 1 << 30);
     json_object_put(value);
 }
@@ -140,7 +134,7 @@ static bool cancelled(const void *job)
     return fake.calls >= fake.cancel_after;
 }
 
-static void a_trim_stops_between_two_chunks(void **state)
+static void a_trim_stops_between_two_parts(void **state)
 {
     struct guest_tree tree;
     struct cmd_env env = { .cancelled = cancelled };
@@ -181,10 +175,10 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup(name, set_up)
     const struct CMUnitTest tests[] = {
         CASE(results_come_against_mount_order_one_a_device),
-        CASE(chunks_are_added_up_to_the_end),
-        CASE(a_large_minimum_is_looked_for_in_one_go),
+        CASE(parts_are_added_up_to_the_end),
+        CASE(the_largest_minimum_of_the_parts_is_told),
         CASE(errors_belong_to_their_path),
-        CASE(a_trim_stops_between_two_chunks),
+        CASE(a_trim_stops_between_two_parts),
         CASE(a_guest_without_filesystems_has_no_paths),
         CASE(a_missing_mount_table_is_an_error),
     };
