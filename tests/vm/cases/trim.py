@@ -53,3 +53,32 @@ def trim_twice_reports_twice(vm):
     client = vm.agent()
     for _ in range(2):
         check("no path trimmed", any("trimmed" in row for row in client.call("guest-fstrim", limit_sec=60)["paths"]))
+
+
+def _loop_filesystem(vm, fstype: str) -> str:
+    """Mounts a filesystem of 3 GiB, so that it is trimmed in more than one part, from a file; the file.
+    f2fs discards what is freed by itself unless told not to."""
+    image, mount = f"/data/ext4/{fstype}.img", f"/mnt/{fstype}"
+    vm.sh(f"truncate -s 3G {image} && mkfs.{fstype} {image} >&2 && mkdir -p {mount}"
+          f" && modprobe {fstype} && mount -o loop{',nodiscard' if fstype == 'f2fs' else ''} {image} {mount}")
+    return image
+
+
+def _allocated_bytes(vm, image: str) -> int:
+    return int(vm.sh(f"sync; stat -c %b {image}")) * 512
+
+
+@case(seconds=180)
+def other_filesystems_are_trimmed_in_parts(vm):
+    client = vm.agent()
+    for fstype in ("btrfs", "vfat", "exfat", "f2fs"):
+        image = _loop_filesystem(vm, fstype)
+        try:
+            vm.sh(f"cd /mnt/{fstype} && dd if=/dev/urandom of=a bs=1M count=24 conv=fsync 2>&1 && sync && rm a && sync")
+            before = _allocated_bytes(vm, image)
+            rows = {row["path"]: row for row in client.call("guest-fstrim", limit_sec=60)["paths"]}
+            row, given_back = rows[f"/mnt/{fstype}"], (before - _allocated_bytes(vm, image)) >> 20
+            check(f"{fstype}: {row}", row.get("trimmed", 0) >= 24 << 20)
+            check(f"{fstype}: only {given_back} MiB came back", given_back >= 20)
+        finally:
+            vm.sh(f"umount /mnt/{fstype}; rm -f {image}")

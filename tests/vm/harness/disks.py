@@ -4,6 +4,8 @@ import pathlib
 import struct
 import subprocess
 
+from .errors import Failed
+
 MIB = 1 << 20
 PARTITION_START = 1 * MIB
 MAKE_LIMIT_SEC = 60
@@ -49,6 +51,14 @@ def to_qcow2(path: pathlib.Path) -> None:
 
 def allocated_bytes(path: pathlib.Path) -> int:
     return path.stat().st_blocks * 512
+
+
+def check_clean_ext4(path: pathlib.Path) -> None:
+    """Fails if a filesystem that is not in use needs its journal replayed, or a repair."""
+    header = subprocess.run(["dumpe2fs", "-h", path], capture_output=True, text=True, check=True, timeout=MAKE_LIMIT_SEC)
+    if "needs_recovery" in header.stdout:
+        raise Failed(f"{path.name}: the journal must be replayed")
+    _run("e2fsck", "-fn", path)
 
 
 def _run(*command) -> None:
