@@ -271,14 +271,28 @@ static bool wait_for_host(struct client *client)
     return now_ns() < client->hang_up_at_ns;
 }
 
+/* Where to read to. Without memory the message that comes in is answered with an error. NULL: not
+ * even that is possible. */
+static char *input_space(struct client *client, size_t *ret_size)
+{
+    struct cmd_error error = { 0 };
+    char *space = framer_space(client->framer, ret_size);
+
+    if (space)
+        return space;
+    framer_give_up(client->framer, &error);
+    dispatch_error(client, &error);
+    return atomic_load(&client->gone) ? NULL : framer_space(client->framer, ret_size);
+}
+
 /* False: the client ended. */
 static bool read_input(struct client *client)
 {
     size_t size, len = 0;
-    char *space = framer_space(client->framer, &size);
+    char *space = input_space(client, &size);
 
     if (!space) {
-        log_err("session: out of memory for input, the client is dropped");
+        log_err("session: no memory for input, the client is dropped");
         client_end(client);
         return false;
     }

@@ -48,10 +48,15 @@ static enum frame_event fail(struct framer *framer, const char *text, struct cmd
 
 static enum frame_event no_memory(struct framer *framer, struct cmd_error *reterr)
 {
-    drop_message(framer);
+    return fail(framer, "not enough memory for the request", reterr);
+}
+
+void framer_give_up(struct framer *framer, struct cmd_error *reterr)
+{
+    no_memory(framer, reterr);
     lexer_reset(&framer->lexer, true);
-    cmd_fail(reterr, "not enough memory for the request");
-    return FRAME_NOMEM;
+    framer->lexer.pos = framer->len;
+    framer_settle(framer);
 }
 
 /* The error of a message that is dropped: the first one, or that it is not finished. */
@@ -71,10 +76,8 @@ static enum frame_event deliver(struct framer *framer, struct json_doc **ret_doc
     struct json_doc *doc = framer_take_doc(framer);
 
     drop_message(framer);
-    if (!doc) {
-        cmd_fail(reterr, "not enough memory for the request");
-        return FRAME_NOMEM;
-    }
+    if (!doc)
+        return no_memory(framer, reterr);
     *ret_doc = doc;
     return FRAME_MESSAGE;
 }
@@ -244,8 +247,10 @@ static enum frame_event take_token(struct framer *framer, struct token *token,
         return over_limit(framer, token, limit, reterr);
     message->tokens++;
     message->bytes += token->len;
-    if (build(framer, token) < 0)
+    if (build(framer, token) < 0) {
+        lexer_reset(&framer->lexer, true);
         return no_memory(framer, reterr);
+    }
 
     if (is_complete(message)) {
         if (!message->broken)

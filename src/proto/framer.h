@@ -27,8 +27,7 @@ struct framer;
 enum frame_event {
     FRAME_MORE,    /* all input is used up: read more */
     FRAME_MESSAGE, /* *ret_doc: one value, syntax valid */
-    FRAME_ERROR,   /* *reterr: one error reply ("JSON parse error, ...", limits) */
-    FRAME_NOMEM,   /* input was dropped for want of memory; *reterr says so */
+    FRAME_ERROR,   /* *reterr: one error reply ("JSON parse error, ...", limits, no memory) */
 };
 
 /* `max_bytes`: FRAMER_MAX_BYTES or less (configuration: max-message-size). NULL: no memory. */
@@ -41,6 +40,11 @@ void framer_reset(struct framer *framer);
 /* Where to read to: at least 4 KiB, more (up to 256 KiB and above) while a large message comes
  * in or the last read filled it. NULL: no memory. Valid until the next call. */
 char *framer_space(struct framer *framer, size_t *ret_size);
+
+/* What to do when there is no room: gives up the message that comes in, and all memory with it.
+ * *reterr is the message's error reply; its rest will be skipped, as after any error. */
+void framer_give_up(struct framer *framer, struct cmd_error *reterr);
+
 void framer_fed(struct framer *framer, size_t len);
 
 enum frame_event framer_next(struct framer *framer, struct json_doc **ret_doc,
