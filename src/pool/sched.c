@@ -2,8 +2,8 @@
  * pool/sched.c - what must wait for what.
  *
  * All fields of the scheduler and of its streams are read and written with `lock` held, except
- * config and workers, which do not change. Jobs are touched with the lock held, until they are
- * pushed to a worker; finish() takes the lock again before it looks at what follows them.
+ * config, workers and urgent, which do not change. Jobs are touched with the lock held, until they are
+ * pushed to a worker; worker_finished() takes the lock again before it looks at what follows them.
  *
  * A stream's jobs pass three stages: held (in order of arrival, behind a barrier or an urgent
  * job), admitted (waiting in a chain, or ready, or running), finished. Only the first held job
@@ -13,12 +13,11 @@
 #include "pool/sched.h"
 
 #include "pool/chain.h"
+#include "pool/urgent.h"
 #include "pool/workers.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <semaphore.h>
-#include <time.h>
 
 /* Beyond max_jobs: a thaw must go in however many requests are stuck. */
 #define URGENT_RESERVE 64u
@@ -42,10 +41,8 @@ struct sched {
     struct workers *workers;
     unsigned jobs;
     unsigned freeze_running; /* freeze operations that were started, of all streams */
+    struct urgent *urgent;
     struct job_list urgent_held;
-    struct job_list urgent_ready;
-    sem_t urgent_work;
-    pthread_t urgent_thread;
     struct chain_table chains;
 };
 
@@ -68,8 +65,7 @@ static void start_locked(struct sched *sched, struct job *job, struct job **dire
     if (job->class == JOB_URGENT) {
         if (job->freeze_op)
             settle_held_locked(job);
-        TAILQ_INSERT_TAIL(&sched->urgent_ready, job, link);
-        sem_post(&sched->urgent_work);
+        urgent_push(sched->urgent, job);
     } else if (direct && !*direct && workers_idle_ring(sched->workers)) {
         *direct = job;
     } else {
@@ -269,15 +265,11 @@ int sched_submit(struct stream *stream, struct job *job)
         r = -EAGAIN;
     else
         submit_locked(stream, job, &now);
-    if (now && now != job) { /* held until now: its caller has gone */
-        workers_push(sched->workers, now);
-        now = NULL;
-    }
     PTOK(pthread_mutex_unlock(&sched->lock));
     return now ? run_now(sched, now) : r;
 }
 
-static struct job *finish(void *arg, struct job *job)
+static struct job *worker_finished(void *arg, struct job *job)
 {
     struct sched *sched = arg;
     struct job *direct = NULL;
@@ -288,42 +280,20 @@ static struct job *finish(void *arg, struct job *job)
     return direct;
 }
 
+static void urgent_finished(void *arg, struct job *job)
+{
+    struct sched *sched = arg;
+
+    PTOK(pthread_mutex_lock(&sched->lock));
+    finish_locked(sched, job, NULL);
+    PTOK(pthread_mutex_unlock(&sched->lock));
+}
+
 static void backlog(void *arg)
 {
     struct sched *sched = arg;
 
     sched->config.backlog(sched->config.arg);
-}
-
-/* NULL: the lane ends, all that was ready being done. */
-static struct job *next_urgent(struct sched *sched)
-{
-    struct job *job;
-
-    while (sem_wait(&sched->urgent_work) != 0)
-        ;
-    PTOK(pthread_mutex_lock(&sched->lock));
-    job = TAILQ_FIRST(&sched->urgent_ready);
-    if (job)
-        TAILQ_REMOVE(&sched->urgent_ready, job, link);
-    PTOK(pthread_mutex_unlock(&sched->lock));
-    return job;
-}
-
-static void *urgent_main(void *arg)
-{
-    struct sched *sched = arg;
-    struct job *job;
-
-    while ((job = next_urgent(sched))) {
-        job->run(job);
-        PTOK(pthread_mutex_lock(&sched->lock));
-        finish_locked(sched, job, NULL);
-        PTOK(pthread_mutex_unlock(&sched->lock));
-        job->done(job);
-        job->flush(job);
-    }
-    return NULL;
 }
 
 /* Streams */
@@ -375,7 +345,6 @@ struct sched *sched_free(struct sched *sched)
 {
     if (!sched)
         return NULL;
-    sem_destroy(&sched->urgent_work);
     PTOK(pthread_mutex_destroy(&sched->lock));
     free(sched);
     return NULL;
@@ -388,7 +357,7 @@ struct sched *sched_new(const struct sched_config *config)
         .core = config->core_workers,
         .max = config->max_workers,
         .capacity = config->max_jobs * 2, /* ck_ring keeps a slot free */
-        .finish = finish,
+        .finish = worker_finished,
         .backlog = backlog,
         .arg = sched,
     };
@@ -397,32 +366,21 @@ struct sched *sched_new(const struct sched_config *config)
         return NULL;
     sched->config = *config;
     PTOK(pthread_mutex_init(&sched->lock, NULL));
-    sem_init(&sched->urgent_work, 0, 0);
     TAILQ_INIT(&sched->urgent_held);
-    TAILQ_INIT(&sched->urgent_ready);
     sched->workers = workers_new(&workers);
     if (!sched->workers)
         return sched_free(sched);
-    if (pthread_create(&sched->urgent_thread, NULL, urgent_main, sched) != 0) {
+    sched->urgent = urgent_new(urgent_finished, sched);
+    if (!sched->urgent) {
         workers_stop(sched->workers, 0);
         return sched_free(sched);
     }
     return sched;
 }
 
-static bool stop_urgent(struct sched *sched, int timeout_ms)
-{
-    struct timespec deadline;
-
-    sem_post(&sched->urgent_work); /* one that no job stands behind */
-    clock_gettime(CLOCK_REALTIME, &deadline);
-    deadline.tv_sec += timeout_ms / 1000 + 1;
-    return pthread_timedjoin_np(sched->urgent_thread, NULL, &deadline) == 0;
-}
-
 bool sched_stop(struct sched *sched, int timeout_ms)
 {
-    return stop_urgent(sched, timeout_ms) && workers_stop(sched->workers, timeout_ms);
+    return urgent_stop(sched->urgent, timeout_ms) && workers_stop(sched->workers, timeout_ms);
 }
 
 bool sched_need_tick(const struct sched *sched)
