@@ -31,8 +31,8 @@ def files_and_programs_work(vm):
 
 @case()
 def verbose_log_tells_what_was_read(vm):
-    """Tests elsewhere match "read data" and the command's name in the log."""
+    """Tests elsewhere match "read data" and the command's name in the log. qemu-ga may read a line in pieces."""
     client = _connect(vm)
     client.call("guest-ping")
     lines = [line for line in vm.sh("cat /var/log/qga.log").splitlines() if "read data" in line]
-    check(f"last 'read data' line names the command: {lines[-1:]}", lines and "guest-ping" in lines[-1])
+    check(f"a 'read data' line names the command: {lines[-3:]}", any("guest-ping" in line for line in lines[-3:]))
