@@ -126,7 +126,8 @@ static size_t files_wanted(const struct config *config)
 }
 
 /* Signals are blocked in every thread and read from a descriptor. Before the channel is there, so
- * that whoever has reached the agent can end it in order. */
+ * that whoever has reached the agent can end it in order. SIGCHLD stays pending, which nobody
+ * notices: delivered, the end of each child would wake a thread to ignore it. */
 static void block_signals(void)
 {
     sigset_t signals;
@@ -135,6 +136,7 @@ static void block_signals(void)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGCHLD);
     PTOK(pthread_sigmask(SIG_BLOCK, &signals, NULL));
 }
 
