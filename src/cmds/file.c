@@ -82,17 +82,18 @@ static int open_fd(const char *path, int flags)
     return fd < 0 ? -errno : fd;
 }
 
-/* A new file is made by a first exclusive attempt, so that it is known to be ours to chmod; a
- * link that points nowhere is not followed into a new file. */
+/* A file that is not there is made by an exclusive attempt, so that it is known to be ours to
+ * chmod; a link that points nowhere is not followed into a new file. */
 static int open_or_create(const char *path, int flags)
 {
-    int fd;
+    int existing = flags & ~O_CREAT;
+    int fd = open_fd(path, existing);
 
-    if (!(flags & O_CREAT))
-        return open_fd(path, flags);
+    if (fd != -ENOENT || existing == flags)
+        return fd;
     fd = open_fd(path, flags | O_EXCL);
-    if (fd == -EEXIST)
-        return open_fd(path, flags & ~O_CREAT);
+    if (fd == -EEXIST) /* made by somebody else meanwhile, or such a link */
+        return open_fd(path, existing);
     if (fd >= 0)
         (void)fchmod(fd, NEW_FILE_MODE); /* a filesystem without modes may refuse: no harm */
     return fd;
