@@ -17,7 +17,7 @@
 #include "base/defs.h"
 
 #define BLOCK_MIN       (512 * KIB)
-#define BLOCKS_KEPT_MAX (84 * MIB) /* a request of 64 MiB takes 80 */
+#define BLOCKS_KEPT_MAX (140 * MIB) /* two replies with 48 MiB take 128 */
 
 /* Tells malloc to leave large blocks to the kernel, so that none stays behind in its heaps. Before
  * threads run. */
