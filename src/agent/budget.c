@@ -11,6 +11,7 @@
 void budget_init(struct budget *budget, size_t limit, struct wake_fd *notify)
 {
     budget->limit = limit;
+    budget->hard_limit = limit + MAX_OF(limit, (size_t)BUDGET_EXTRA_MIN);
     budget->notify = notify;
     atomic_init(&budget->used, 0);
     atomic_init(&budget->wanted, false);
@@ -18,7 +19,11 @@ void budget_init(struct budget *budget, size_t limit, struct wake_fd *notify)
 
 static bool fits(struct budget *budget, struct share *share, size_t bytes)
 {
-    return atomic_load(&share->used) == 0 || atomic_load(&budget->used) + bytes <= budget->limit;
+    bool first = atomic_load(&share->used) == 0;
+    size_t used = atomic_load(&budget->used) + bytes;
+
+    return used <= budget->limit ||
+           (first && (bytes < BUDGET_SMALL_BYTES || used <= budget->hard_limit));
 }
 
 bool budget_take(struct budget *budget, struct share *share, size_t bytes)

@@ -2,8 +2,10 @@
  * Memory budget: bytes of requests and replies that the agent holds for its hosts.
  *
  * A request asks in the order of its session before it is scheduled, so that the oldest one of a
- * session always has what it needs and can finish; a session that holds nothing is never
- * refused, so that a client that does not read its replies holds back nobody else.
+ * session always has what it needs and can finish: a session that holds nothing may go beyond the
+ * limit, so that a client that does not read its replies holds back nobody else. There is an end
+ * to that too, since each resync makes a session anew and what is stuck in the old ones is held for
+ * good: beyond the hard limit only small requests are taken.
  *
  * Threads    budget_take(), budget_over(): the I/O thread. budget_adjust(), budget_give(): any thread.
  */
@@ -14,8 +16,12 @@
 
 #include <stdatomic.h>
 
+#define BUDGET_SMALL_BYTES (64 * KIB)
+#define BUDGET_EXTRA_MIN   (256 * MIB) /* a request of the largest size and its reply fit */
+
 struct budget {
     size_t limit;
+    size_t hard_limit; /* twice the limit, or BUDGET_EXTRA_MIN more */
     _Atomic size_t used;
     _Atomic bool wanted;    /* somebody was refused: tell when something comes back */
     struct wake_fd *notify; /* the I/O thread's */

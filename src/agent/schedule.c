@@ -21,8 +21,9 @@
 #define SMALL_DOC_BYTES (16 * KIB)
 /* From this size on a request leaves memory behind that is worth giving back. */
 #define LARGE_CALL_BYTES (64 * KIB)
-/* Requests of all sessions, ended ones too, that may wait for memory. */
+/* Requests of all sessions, ended ones too, that may wait for memory, and their bytes. */
 #define WAITING_MAX_CALLS 65536
+#define WAITING_ALL_BYTES (256 * MIB)
 
 /* On a worker */
 
@@ -169,16 +170,19 @@ static void gate(struct session *session, struct call *call)
     }
     STAILQ_INSERT_TAIL(&session->waiting, call, waiting);
     session->waiting_bytes += call->doc->text.cap;
+    agent->waiting_bytes += call->doc->text.cap;
     agent->waiting_calls++;
 }
 
 static struct call *take_waiting(struct session *session)
 {
+    struct agent *agent = session->client->agent;
     struct call *call = STAILQ_FIRST(&session->waiting);
 
     STAILQ_REMOVE_HEAD(&session->waiting, waiting);
     session->waiting_bytes -= call->doc->text.cap;
-    session->client->agent->waiting_calls--;
+    agent->waiting_bytes -= call->doc->text.cap;
+    agent->waiting_calls--;
     return call;
 }
 
@@ -224,6 +228,12 @@ static bool takes_budget(struct session *session, const struct call *call, size_
            budget_take(&session->client->agent->budget, &session->share, cost);
 }
 
+static bool may_wait(const struct agent *agent, const struct call *call)
+{
+    return agent->waiting_calls < WAITING_MAX_CALLS &&
+           agent->waiting_bytes + call->doc->text.cap <= WAITING_ALL_BYTES;
+}
+
 void schedule_call(struct client *client, struct call *call)
 {
     struct session *session = call->session;
@@ -250,7 +260,7 @@ void schedule_call(struct client *client, struct call *call)
     } else if (takes_budget(session, call, cost)) {
         call->cost = cost;
         submit(call);
-    } else if (client->agent->waiting_calls < WAITING_MAX_CALLS) {
+    } else if (may_wait(client->agent, call)) {
         call->cost = cost; /* wanted; taken by schedule_waiting() */
         gate(session, call);
     } else {

@@ -142,6 +142,7 @@ struct agent {
     struct client_list runnable;
     struct session_list gated;
     unsigned waiting_calls; /* for the budget */
+    size_t waiting_bytes;
     unsigned client_count;
     bool accepting;
     int64_t accept_at_ns; /* 0: not paused */

@@ -158,6 +158,57 @@ static void a_sync_passes_requests_that_wait_for_memory(void **state)
     free(payload);
 }
 
+/* The hard limit, what may wait, and the request that comes in; without limits it would be 1.7 GiB.
+ * Sanitizers have memory of their own. */
+#if defined(__SANITIZE_ADDRESS__) || defined(PQGA_TSAN)
+#define STUCK_MAX_KIB (uint64_t)(1400 * 1024)
+#else
+#define STUCK_MAX_KIB (uint64_t)(650 * 1024)
+#endif
+
+/* Each session's first request may go beyond max-memory, but not without end. */
+static void writes_that_are_stuck_do_not_pile_up_over_resyncs(void **state)
+{
+    struct fixture *fixture = start_with_hang_or_skip(state, "max-memory=1M\nresync-grace=0\n");
+    struct client client;
+    char *payload = malloc(48 * MIB + 1);
+    uint64_t before;
+    int64_t handle;
+    int refused = 0;
+
+    assert_non_null(payload);
+    memset(payload, 'A', 48 * MIB);
+    payload[48 * MIB] = '\0';
+    client_open(&client, &fixture->agent);
+    open_files(fixture, &client, &handle, 1);
+    hang_tell(&fixture->hang, "hang on");
+    send_read(&client, handle, 16);
+    hang_wait(&fixture->hang, 1);
+    before = agent_resident_kib(&fixture->agent);
+    for (int round = 0; round < 30; round++) {
+        const char *line;
+
+        client_request(&client,
+                       "{\"execute\":\"guest-file-write\",\"arguments\":{\"handle\":%" PRId64
+                       ",\"buf-b64\":\"%s\"}}",
+                       handle, payload);
+        client_request(&client, SYNC, round);
+        line = client_line(&client);
+        if (strcmp(line, GE("too many requests are unfinished")) == 0) {
+            refused++;
+            line = client_line(&client);
+        }
+        assert_int_equal(reply_int(line, "return"), round);
+        client_expect(&client, PING, PONG);
+    }
+    assert_in_range(refused, 1, 29);
+    assert_in_range(agent_resident_kib(&fixture->agent), 0, before + STUCK_MAX_KIB);
+    hang_tell(&fixture->hang, "hang off");
+    client_expect(&client, PING, PONG);
+    client_close(&client);
+    free(payload);
+}
+
 static bool is_readable(const struct client *client)
 {
     struct pollfd pollfd = { .fd = client->fd, .events = POLLIN };
@@ -309,6 +360,7 @@ int main(void)
         CASE(a_client_that_leaves_stuck_requests_behind_frees_its_place),
         CASE(a_sync_passes_requests_that_have_no_room),
         CASE(a_sync_passes_requests_that_wait_for_memory),
+        CASE(writes_that_are_stuck_do_not_pile_up_over_resyncs),
         CASE(a_busy_client_keeps_neither_the_grace_nor_new_workers_from_another),
         CASE(replies_to_pings_are_counted),
         CASE(all_memory_comes_back),

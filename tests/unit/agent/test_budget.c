@@ -57,7 +57,7 @@ static void a_session_gets_what_fits_and_no_more(void **state)
     assert_int_equal(atomic_load(&fixture->one.used), 100);
 }
 
-static void a_session_that_holds_nothing_is_never_refused(void **state)
+static void a_session_that_holds_nothing_may_go_beyond_the_limit(void **state)
 {
     struct fixture *fixture = *state;
 
@@ -66,6 +66,20 @@ static void a_session_that_holds_nothing_is_never_refused(void **state)
     assert_false(budget_take(&fixture->budget, &fixture->other, 1));
     budget_give(&fixture->budget, &fixture->other, 500);
     assert_true(budget_take(&fixture->budget, &fixture->other, 1));
+}
+
+static void beyond_the_hard_limit_only_small_requests_are_taken(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t hard = 100 + BUDGET_EXTRA_MIN;
+
+    assert_true(budget_take(&fixture->budget, &fixture->one, hard - BUDGET_SMALL_BYTES));
+    assert_false(budget_take(&fixture->budget, &fixture->other, BUDGET_SMALL_BYTES + 1));
+    assert_true(budget_take(&fixture->budget, &fixture->other, BUDGET_SMALL_BYTES - 1));
+    assert_false(budget_take(&fixture->budget, &fixture->other, 1)); /* it holds something */
+    budget_give(&fixture->budget, &fixture->other, BUDGET_SMALL_BYTES - 1);
+    assert_true(was_told(fixture));
+    assert_true(budget_take(&fixture->budget, &fixture->other, BUDGET_SMALL_BYTES));
 }
 
 static void whoever_was_refused_is_told_once_when_something_comes_back(void **state)
@@ -155,7 +169,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_session_gets_what_fits_and_no_more),
-        CASE(a_session_that_holds_nothing_is_never_refused),
+        CASE(a_session_that_holds_nothing_may_go_beyond_the_limit),
+        CASE(beyond_the_hard_limit_only_small_requests_are_taken),
         CASE(whoever_was_refused_is_told_once_when_something_comes_back),
         CASE(an_adjustment_that_shrinks_gives_back_and_one_that_grows_is_not_refused),
         CASE(being_over_the_limit_counts_for_those_who_hold_something),
