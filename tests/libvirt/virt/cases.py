@@ -16,7 +16,8 @@ MOUNTS = ["/", "/data/ext4", "/data/xfs", "/data/lvm", "/data/stuck"]
 
 def _agent(dom: Domain, command: str, **arguments):
     """The `return` of an agent's command, passed through by libvirt."""
-    return json.loads(dom.virsh("qemu-agent-command", json.dumps({"execute": command, "arguments": arguments})))["return"]
+    request = json.dumps({"execute": command, "arguments": arguments})
+    return json.loads(dom.virsh("qemu-agent-command", request))["return"]
 
 
 def agent_command_passes_through(dom: Domain) -> None:
@@ -129,7 +130,7 @@ def frozen_guest_refuses_the_rest(dom: Domain) -> None:
 
 
 def quiesced_snapshot_needs_no_journal(dom: Domain) -> None:
-    """What a backup copies: freeze, new overlay, thaw by libvirt, under a writer. The base is clean without a replay."""
+    """What a backup copies: freeze, new overlay, thaw by libvirt, under a writer."""
     dom.start_agent()
     writer = dom.control.start("for i in $(seq 300); do echo $i >/data/ext4/case-$i; sync; done", 120)
     others = [word for target in ("vda", "vdb", "vdd", "sda") for word in ("--diskspec", f"{target},snapshot=no")]

@@ -72,8 +72,9 @@ def prepare(run_dir: pathlib.Path) -> None:
 def start(run_dir: pathlib.Path) -> subprocess.Popen:
     """Starts libvirtd as a child that dies with us, and waits until it answers."""
     log = open(run_dir / "libvirtd.out", "wb")
-    process = subprocess.Popen([*prefix(), "setpriv", "--pdeathsig", "TERM", "libvirtd", "-f", run_dir / "libvirtd.conf"],
-                               cwd="/", env=environment(run_dir), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    command = [*prefix(), "setpriv", "--pdeathsig", "TERM", "libvirtd", "-f", run_dir / "libvirtd.conf"]
+    process = subprocess.Popen(command, cwd="/", env=environment(run_dir), stdin=subprocess.DEVNULL,
+                               stdout=log, stderr=log)
     deadline = time.monotonic() + START_LIMIT_SEC
     while virsh(run_dir, "version", limit_sec=START_LIMIT_SEC).returncode != 0:
         if process.poll() is not None or time.monotonic() > deadline:

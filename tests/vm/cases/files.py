@@ -38,7 +38,8 @@ def appended_log_line_is_seen(vm):
 def kernel_files_are_read(vm):
     """Files without a size: /proc and /sys."""
     client = vm.agent()
-    equal("/proc/sys/kernel/osrelease", client.read_file("/proc/sys/kernel/osrelease").decode().strip(), vm.sh("uname -r"))
+    release = client.read_file("/proc/sys/kernel/osrelease").decode().strip()
+    equal("/proc/sys/kernel/osrelease", release, vm.sh("uname -r"))
 
 
 @case(seconds=180)

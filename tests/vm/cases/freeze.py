@@ -388,5 +388,5 @@ def failed_freeze_thaws_everything(vm):
     except AgentError as failed:
         raise AssertionError(str(failed)) from failed
     finally:
-        vm.sh("fsfreeze -u /case/mnt; umount -l /case/mnt; dmsetup remove --force case-bad; losetup -D; umount -l /case;"
-              " rm -f /case-after", check=False)
+        vm.sh("fsfreeze -u /case/mnt; umount -l /case/mnt; dmsetup remove --force case-bad; losetup -D;"
+              " umount -l /case; rm -f /case-after", check=False)

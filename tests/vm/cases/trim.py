@@ -9,7 +9,8 @@ GIVEN_BACK_MIB = 40
 
 def _fill_and_remove(vm, mount: str, image: str) -> int:
     """Makes the host allocate, then frees it in the guest alone; the allocated bytes."""
-    vm.sh(f"dd if=/dev/urandom of={mount}/case-big bs=1M count={FILE_MIB} conv=fsync 2>&1 && rm {mount}/case-big && sync")
+    vm.sh(f"dd if=/dev/urandom of={mount}/case-big bs=1M count={FILE_MIB} conv=fsync 2>&1"
+          f" && rm {mount}/case-big && sync")
     return disks.allocated_bytes(vm.run_dir / image)
 
 

@@ -92,7 +92,8 @@ def keys_of_root(vm):
 def keys_do_not_follow_a_users_symlink(vm):
     """A user who links the directory elsewhere must not make the agent write there as root."""
     client = vm.agent()
-    vm.sh("rm -rf /home/tester/.ssh /root/case-ssh; mkdir -m 700 /root/case-ssh; ln -s /root/case-ssh /home/tester/.ssh")
+    vm.sh("rm -rf /home/tester/.ssh /root/case-ssh; mkdir -m 700 /root/case-ssh;"
+          "ln -s /root/case-ssh /home/tester/.ssh")
     try:
         client.send("guest-ssh-add-authorized-keys", {"username": "tester", "keys": [f"{KEY} evil"]})
         client.reply()
@@ -125,8 +126,8 @@ def empty_key_is_no_error(vm):
 def users_come_from_utmp(vm):
     """Earliest login of each user; logind is not there under this guest's init."""
     client = vm.agent()
-    vm.sh("rm -f /var/run/utmp;" + UTMP.format(user="tester", time=1700000000) + UTMP.format(user="tester", time=1600000000)
-          + UTMP.format(user="root", time=1650000000))
+    logins = (("tester", 1700000000), ("tester", 1600000000), ("root", 1650000000))
+    vm.sh("rm -f /var/run/utmp;" + "".join(UTMP.format(user=user, time=time) for user, time in logins))
     try:
         rows = {row["user"]: row["login-time"] for row in client.call("guest-get-users")}
         equal("users", rows, {"tester": 1600000000, "root": 1650000000})

@@ -24,8 +24,9 @@ def choose(image: Image) -> str:
 def _guest_lives(image: Image) -> bool:
     """Boots the RAM disk alone; its first program writes a word and powers off."""
     command = [
-        "qemu-system-x86_64", "-nodefaults", "-display", "none", "-machine", "pc,accel=kvm", "-cpu", "host", "-m", "256",
-        "-kernel", image.kernel, "-initrd", image.initrd, "-append", "console=ttyS0 quiet panic=-1 pqga.probe",
+        "qemu-system-x86_64", "-nodefaults", "-display", "none", "-machine", "pc,accel=kvm",
+        "-cpu", "host", "-m", "256", "-kernel", image.kernel, "-initrd", image.initrd,
+        "-append", "console=ttyS0 quiet panic=-1 pqga.probe",
         "-no-reboot", "-serial", "stdio",
     ]
     try:

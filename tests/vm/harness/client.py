@@ -135,7 +135,8 @@ class Client:
         while True:
             status = self.call("guest-exec-status", {"pid": pid})
             if status["exited"]:
-                return status | {key: base64.b64decode(status[key]) for key in ("out-data", "err-data") if key in status}
+                captured = (key for key in ("out-data", "err-data") if key in status)
+                return status | {key: base64.b64decode(status[key]) for key in captured}
             if time.monotonic() > deadline:
                 raise TimedOut(f"guest-exec of {script!r} did not end")
             time.sleep(0.1)

@@ -55,7 +55,8 @@ def allocated_bytes(path: pathlib.Path) -> int:
 
 def check_clean_ext4(path: pathlib.Path) -> None:
     """Fails if a filesystem that is not in use needs its journal replayed, or a repair."""
-    header = subprocess.run(["dumpe2fs", "-h", path], capture_output=True, text=True, check=True, timeout=MAKE_LIMIT_SEC)
+    header = subprocess.run(["dumpe2fs", "-h", path], capture_output=True, text=True, check=True,
+                            timeout=MAKE_LIMIT_SEC)
     if "needs_recovery" in header.stdout:
         raise Failed(f"{path.name}: the journal must be replayed")
     _run("e2fsck", "-fn", path)

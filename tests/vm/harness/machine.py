@@ -112,7 +112,8 @@ def _disks(options: Options) -> list[str]:
     kind = f"format={options.disk_format},if=none,discard=unmap,cache=unsafe"
     command = [
         "-drive", "file=root.img,format=qcow2,if=none,id=root,cache=unsafe", "-device", "virtio-blk-pci,drive=root",
-        "-drive", "file=payload.tar,format=raw,if=none,id=payload,readonly=on", "-device", "virtio-blk-pci,drive=payload",
+        "-drive", "file=payload.tar,format=raw,if=none,id=payload,readonly=on",
+        "-device", "virtio-blk-pci,drive=payload",
         "-drive", f"file=ext4.img,id=ext4,{kind}", "-device", "virtio-blk-pci,drive=ext4,serial=EXT4DATA",
         "-drive", f"file=xfs.img,id=xfs,{kind}", "-device", "virtio-blk-pci,drive=xfs,serial=XFSDATA",
         "-device", "virtio-scsi-pci,id=scsi0",
@@ -125,7 +126,8 @@ def _disks(options: Options) -> list[str]:
 
 
 def _network() -> list[str]:
-    command = ["-netdev", "user,id=net0,restrict=on,ipv6=off", "-device", f"virtio-net-pci,netdev=net0,mac={NIC_ADDRESS}"]
+    command = ["-netdev", "user,id=net0,restrict=on,ipv6=off",
+               "-device", f"virtio-net-pci,netdev=net0,mac={NIC_ADDRESS}"]
     if vsock_works():
         command += ["-device", f"vhost-vsock-pci,guest-cid={VSOCK_CID}"]
     return command
