@@ -42,7 +42,7 @@ const struct setting settings[] = {
       .summary = "requests in flight, for each client" },
     { BYTES("max-message-size", max_message_size), RANGE(4 * KIB, 64 * MIB, "64M"),
       .unit = "bytes", .summary = "size of one request" },
-    { BYTES("max-memory", max_memory), RANGE(MIB, 1024 * GIB, "256M"),
+    { BYTES("max-memory", max_memory), RANGE(MIB, 1024 * GIB, "192M"),
       .unit = "bytes", .summary = "requests and replies held or being made, all clients together" },
     { COUNTED("max-handles", max_handles), RANGE(1, 1000000, "4096"), .unit = "handles",
       .summary = "files open at a time" },

@@ -23,7 +23,7 @@ static void defaults_are_those_of_the_documents(void **state)
     assert_int_equal(config.max_clients, 64);
     assert_int_equal(config.max_requests, 1024);
     assert_int_equal(config.max_message_size, 64 * MIB);
-    assert_int_equal(config.max_memory, 256 * MIB);
+    assert_int_equal(config.max_memory, 192 * MIB);
     assert_int_equal(config.max_handles, 4096);
     assert_int_equal(config.max_execs, 4096);
     assert_int_equal(config.max_exec_output, 256 * MIB);
