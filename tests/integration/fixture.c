@@ -195,6 +195,23 @@ void agent_end(struct agent_process *agent)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+int setup_dir(void **state)
+{
+    struct agent_process *agent = calloc(1, sizeof(*agent));
+
+    assert_non_null(agent);
+    agent_make_dir(agent);
+    *state = agent;
+    return 0;
+}
+
+int teardown_dir(void **state)
+{
+    agent_remove_dir(*state);
+    free(*state);
+    return 0;
+}
+
 int setup_agent(void **state)
 {
     struct agent_process *agent = calloc(1, sizeof(*agent));

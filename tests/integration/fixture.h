@@ -51,6 +51,9 @@ void agent_remove_dir(struct agent_process *agent);
 /* cmocka setup and teardown: *state is a struct agent_process. */
 int setup_agent(void **state);
 int teardown_agent(void **state);
+/* The same without starting the agent: its directory alone. */
+int setup_dir(void **state);
+int teardown_dir(void **state);
 
 struct client {
     int fd;
@@ -107,6 +110,9 @@ uint64_t agent_switches(const struct agent_process *agent);
 uint64_t agent_cpu_ms(const struct agent_process *agent);
 uint64_t agent_resident_kib(const struct agent_process *agent);
 bool agent_is_running(const struct agent_process *agent);
+/* One of these numbers after it has stood still for `pause_ms`. */
+uint64_t agent_settled(const struct agent_process *agent,
+                       uint64_t (*number)(const struct agent_process *agent), int pause_ms);
 
 /* Runs a program to its end: its wait status; what it printed (stdout and stderr together) is to
  * be freed. */

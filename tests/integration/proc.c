@@ -129,6 +129,21 @@ bool agent_is_running(const struct agent_process *agent)
     return waitpid(agent->pid, NULL, WNOHANG) == 0;
 }
 
+uint64_t agent_settled(const struct agent_process *agent,
+                       uint64_t (*number)(const struct agent_process *agent), int pause_ms)
+{
+    int64_t deadline = monotonic_ms() + PATIENCE_MS;
+    uint64_t before, after = number(agent);
+
+    do {
+        assert_true(monotonic_ms() < deadline);
+        before = after;
+        nap_ms(pause_ms);
+        after = number(agent);
+    } while (after != before);
+    return after;
+}
+
 /* All that comes until the end of `fd`, within the patience. */
 static char *read_to_end(int fd, pid_t pid)
 {

@@ -85,23 +85,6 @@ static void every_command_is_listed_once_a_line(void **state)
 
 /* --- configuration ---------------------------------------------------------------------- */
 
-static int setup_dir(void **state)
-{
-    struct agent_process *agent = calloc(1, sizeof(*agent));
-
-    assert_non_null(agent);
-    agent_make_dir(agent);
-    *state = agent;
-    return 0;
-}
-
-static int teardown_dir(void **state)
-{
-    agent_remove_dir(*state);
-    free(*state);
-    return 0;
-}
-
 static void a_broken_configuration_is_told(void **state)
 {
     static const struct {

@@ -15,23 +15,6 @@
 
 extern char **environ;
 
-static int setup_dir(void **state)
-{
-    struct agent_process *agent = calloc(1, sizeof(*agent));
-
-    assert_non_null(agent);
-    agent_make_dir(agent);
-    *state = agent;
-    return 0;
-}
-
-static int teardown_dir(void **state)
-{
-    agent_remove_dir(*state);
-    free(*state);
-    return 0;
-}
-
 static void signals_end_the_agent_with_status_zero(void **state)
 {
     static const int signals[] = { SIGTERM, SIGINT };

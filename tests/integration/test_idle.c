@@ -12,24 +12,9 @@
 #define SKIP_UNDER_TSAN() ((void)0)
 #endif
 
-/* The number of context switches of all threads after it has stood still for a moment. */
-static uint64_t settled_switches(const struct agent_process *agent)
-{
-    int64_t deadline = monotonic_ms() + PATIENCE_MS;
-    uint64_t before, after = agent_switches(agent);
-
-    do {
-        assert_true(monotonic_ms() < deadline);
-        before = after;
-        nap_ms(500);
-        after = agent_switches(agent);
-    } while (after != before);
-    return after;
-}
-
 static void assert_sleeps(const struct agent_process *agent)
 {
-    uint64_t before = settled_switches(agent);
+    uint64_t before = agent_settled(agent, agent_switches, 500);
 
     nap_ms(IDLE_MS);
     assert_int_equal(agent_switches(agent), before);

@@ -131,20 +131,6 @@ static int64_t open_zeros(struct client *client, const struct agent_process *age
     return client_file_open(client, path, "r");
 }
 
-/* Waits until the agent's CPU time stands still, as far as a clock tick tells. */
-static void wait_until_calm(const struct agent_process *agent)
-{
-    int64_t deadline = monotonic_ms() + PATIENCE_MS;
-    uint64_t before, after = agent_cpu_ms(agent);
-
-    do {
-        assert_true(monotonic_ms() < deadline);
-        before = after;
-        nap_ms(200);
-        after = agent_cpu_ms(agent);
-    } while (after > before);
-}
-
 static void a_client_that_never_reads_holds_back_nobody_and_costs_nothing(void **state)
 {
     struct agent_process *agent = *state;
@@ -160,8 +146,7 @@ static void a_client_that_never_reads_holds_back_nobody_and_costs_nothing(void *
         snprintf(request, sizeof(request), READ_REQUEST PING, handle, (int)MIB, i);
         send_what_fits(&deaf, request, strlen(request));
     }
-    wait_until_calm(agent);
-    before = agent_cpu_ms(agent);
+    before = agent_settled(agent, agent_cpu_ms, 200);
     nap_ms(1000);
     assert_in_range(agent_cpu_ms(agent) - before, 0, WAITING_CPU_MS);
     for (int i = 0; i < 200; i++)
@@ -268,7 +253,7 @@ static void replies_that_nobody_reads_are_bounded(void **state)
         snprintf(request, sizeof(request), READ_REQUEST, handle, (int)(4 * MIB), i);
         client_send(&deaf, request);
     }
-    wait_until_calm(&agent);
+    agent_settled(&agent, agent_cpu_ms, 200);
     assert_in_range(agent_resident_kib(&agent), 1, before + 8 * 1024 + RESIDENT_SLACK_KIB);
     client_expect(&other, PING, PONG);
     assert_true(

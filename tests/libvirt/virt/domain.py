@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 from harness import accel, disks, payload
 from harness.control import Control
-from harness.errors import Failed, NoGuest, TimedOut
+from harness.errors import Failed, TimedOut
 from harness.image import Image
 from harness.machine import AGENT_PORT
 
@@ -101,14 +101,7 @@ class Domain:
         return self.control.run(script, limit_sec, check)
 
     def wait_booted(self, limit_sec: float = BOOT_LIMIT_SEC) -> None:
-        deadline = time.monotonic() + limit_sec
-        while time.monotonic() < deadline:
-            try:
-                self.control.run("true", limit_sec=5)
-                return
-            except TimedOut:
-                continue
-        raise NoGuest(f"the guest did not boot; see {self.run_dir}/console.log")
+        self.control.wait_ready(limit_sec, self.run_dir / "console.log")
 
     def start_agent(self, *arguments: str) -> None:
         """A fresh agent, and libvirt knowing that the old one went and the new one came."""

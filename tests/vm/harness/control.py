@@ -7,8 +7,9 @@ import pathlib
 import secrets
 import select
 import time
+from typing import Callable
 
-from .errors import Failed, TimedOut
+from .errors import Failed, NoGuest, TimedOut
 
 SCRIPT_LIMIT_SEC = 60
 
@@ -49,6 +50,17 @@ class Control:
             select.select([self._out], [], [], left)
             self._take()
         return self._answers.pop(ident)
+
+    def wait_ready(self, limit_sec: float, console: pathlib.Path, between: Callable = lambda: None) -> None:
+        """Until the guest's shell answers; `between` is called after each try that it did not."""
+        deadline = time.monotonic() + limit_sec
+        while time.monotonic() < deadline:
+            try:
+                self.run("true", limit_sec=5)
+                return
+            except TimedOut:
+                between()
+        raise NoGuest(f"the guest did not boot; see {console}")
 
     def finished(self, ident: str) -> bool:
         self._take()

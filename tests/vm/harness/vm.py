@@ -5,7 +5,7 @@ import time
 
 from .client import Client
 from .control import Control
-from .errors import NoGuest, TimedOut
+from .errors import TimedOut
 from .machine import BOOT_LIMIT_SEC
 from .qmp import Qmp
 
@@ -32,14 +32,8 @@ class Vm:
 
     def wait_booted(self, limit_sec: float = BOOT_LIMIT_SEC) -> None:
         """Until the guest's shell answers."""
-        deadline = time.monotonic() + limit_sec
-        while time.monotonic() < deadline:
-            try:
-                self.control.run("true", limit_sec=5)
-                return
-            except TimedOut:
-                self.qmp.command("query-status")
-        raise NoGuest("the guest did not boot; see " + str(self.run_dir / "console.log"))
+        console = self.run_dir / "console.log"
+        self.control.wait_ready(limit_sec, console, between=lambda: self.qmp.command("query-status"))
 
     def sh(self, script: str, limit_sec: float = 60, check: bool = True) -> str:
         """The guest's own word: output of a script run there, beside the agent."""
