@@ -141,8 +141,8 @@ struct agent {
     struct client_list clients;
     struct client_list runnable;
     struct session_list gated;
-    unsigned waiting_calls; /* for the budget */
-    size_t waiting_bytes;
+    unsigned waiting_calls; /* for the budget, of all sessions */
+    size_t waiting_bytes;   /* of their documents */
     unsigned client_count;
     bool accepting;
     int64_t accept_at_ns; /* 0: not paused */
