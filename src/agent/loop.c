@@ -12,6 +12,7 @@
 
 #include "agent/client.h"
 #include "agent/daemon.h"
+#include "agent/listen.h"
 #include "agent/output.h"
 #include "agent/port.h"
 #include "agent/schedule.h"
@@ -29,11 +30,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define EVENTS_AT_ONCE  64
-#define ACCEPT_PAUSE_NS (NSEC_PER_SEC)
-#define STOP_GRACE_NS   (NSEC_PER_SEC)
-#define REOPEN_NS       (5 * NSEC_PER_SEC) /* as qemu-ga */
-#define KEEP_BLOCKS_NS  (NSEC_PER_SEC)
+#define EVENTS_AT_ONCE 64
+#define STOP_GRACE_NS  (NSEC_PER_SEC)
+#define REOPEN_NS      (5 * NSEC_PER_SEC) /* as qemu-ga */
+#define KEEP_BLOCKS_NS (NSEC_PER_SEC)
 
 int64_t now_ns(void)
 {
@@ -84,60 +84,6 @@ static void run_clients(struct agent *agent)
     }
 }
 
-/* Accepting */
-
-static void accept_again(struct agent *agent)
-{
-    agent->accept_at_ns = 0;
-    if (agent->channel && channel_is_listener(agent->channel) && !agent->accepting &&
-        agent->client_count < agent->config->max_clients)
-        agent->accepting =
-            loop_add(agent, channel_listen_fd(agent->channel), EPOLLIN, &agent->listen_source) == 0;
-}
-
-static void accept_pause(struct agent *agent)
-{
-    if (agent->accepting)
-        epoll_ctl(agent->epoll_fd, EPOLL_CTL_DEL, channel_listen_fd(agent->channel), NULL);
-    agent->accepting = false;
-}
-
-static void add_client(struct agent *agent, int fd)
-{
-    struct client *client = client_new(agent, fd, /* owns_fd= */ true);
-
-    if (!client) {
-        log_err("no memory for another client, its connection is closed");
-        fd_close(fd);
-        return;
-    }
-    if (loop_add(agent, fd, endpoint_events(agent->channel) | EPOLLET, &client->source) < 0) {
-        log_err("cannot watch another client, its connection is closed");
-        client_end(client);
-        return;
-    }
-    client->readable = true;
-    loop_run_client(client);
-}
-
-/* Takes who waits; at the limit the others wait in the backlog until a client leaves. */
-static void listen_ready(struct agent *agent, struct source *source, uint32_t events)
-{
-    while (agent->client_count < agent->config->max_clients) {
-        int fd = channel_accept(agent->channel);
-
-        if (fd == -EAGAIN)
-            return;
-        if (fd < 0) {
-            log_warn("cannot accept a client: %s, trying again in a second", err_text(fd));
-            agent->accept_at_ns = now_ns() + ACCEPT_PAUSE_NS;
-            break;
-        }
-        add_client(agent, fd);
-    }
-    accept_pause(agent);
-}
-
 /* What may have changed while the loop slept */
 
 static void check_clients(struct agent *agent)
@@ -165,7 +111,7 @@ static void check_gated(struct agent *agent)
 static void watch_channel(struct agent *agent)
 {
     if (channel_is_listener(agent->channel))
-        accept_again(agent);
+        listen_again(agent);
     else
         port_watch(agent);
 }
@@ -216,7 +162,7 @@ static void wake_ready(struct agent *agent, struct source *source, uint32_t even
     port_check(agent);
     daemon_pidfile_late();
     if (agent->accept_at_ns == 0)
-        accept_again(agent);
+        listen_again(agent);
 }
 
 /* Signals */
@@ -311,7 +257,7 @@ static void run_timers(struct agent *agent)
             client_check(client);
     }
     if (agent->accept_at_ns && agent->accept_at_ns <= now)
-        accept_again(agent);
+        listen_again(agent);
     if (agent->reopen_at_ns && agent->reopen_at_ns <= now)
         reopen(agent);
     if (agent->trim_at_ns && agent->trim_at_ns <= now)
@@ -392,7 +338,7 @@ int loop_init(struct agent *agent)
     TAILQ_INIT(&agent->gated);
     agent->wake_source.ready = wake_ready;
     agent->signal_source.ready = signal_ready;
-    agent->listen_source.ready = listen_ready;
+    listen_init(agent);
     agent->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (agent->epoll_fd < 0)
         return -errno;
