@@ -30,6 +30,7 @@ struct config {
      */
     unsigned max_workers;
     unsigned resync_grace_ms;
+    unsigned busy_poll_usec;
     unsigned max_clients;
     unsigned max_requests;   /* in flight, per session */
     size_t max_message_size; /* bytes */

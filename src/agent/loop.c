@@ -192,6 +192,31 @@ static void signal_ready(struct agent *agent, struct source *source, uint32_t ev
     }
 }
 
+/* Waiting */
+
+/* Nobody has a reply to come: then the next event is a request, and no worker needs the processor
+ * that a look-out would keep busy. */
+static bool all_replied(const struct agent *agent)
+{
+    const struct client *client;
+
+    TAILQ_FOREACH (client, &agent->clients, link)
+        if (atomic_load(&client->unsent) > 0)
+            return false;
+    return true;
+}
+
+static int wait_for_events(struct agent *agent, struct epoll_event *ret_events, int timeout_ms)
+{
+    int count = 0;
+
+    if (timeout_ms != 0 && !TAILQ_EMPTY(&agent->clients) && all_replied(agent))
+        count = busy_poll(&agent->busy_poll, agent->epoll_fd, ret_events, EVENTS_AT_ONCE);
+    if (count == 0)
+        count = epoll_wait(agent->epoll_fd, ret_events, EVENTS_AT_ONCE, timeout_ms);
+    return count;
+}
+
 /* Timers */
 
 static int64_t next_deadline(const struct agent *agent)
@@ -303,7 +328,7 @@ int loop_run(struct agent *agent)
 
     while (!agent->stopping || !may_stop(agent)) {
         int64_t deadline = next_deadline(agent);
-        int count = epoll_wait(agent->epoll_fd, events, EVENTS_AT_ONCE, wait_ms(agent, deadline));
+        int count = wait_for_events(agent, events, wait_ms(agent, deadline));
 
         if (count < 0 && errno != EINTR) {
             log_err("epoll_wait failed: %s", err_text(errno));
@@ -336,6 +361,7 @@ int loop_init(struct agent *agent)
     TAILQ_INIT(&agent->clients);
     TAILQ_INIT(&agent->runnable);
     TAILQ_INIT(&agent->gated);
+    agent->busy_poll.max_ns = agent->config->busy_poll_usec * NSEC_PER_USEC;
     agent->wake_source.ready = wake_ready;
     agent->signal_source.ready = signal_ready;
     listen_init(agent);

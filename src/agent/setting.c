@@ -36,6 +36,8 @@ const struct setting settings[] = {
     { .key = "resync-grace", .type = SETTING_MSEC, .offset = AT(resync_grace_ms),
       RANGE(0, 3600 * MSEC_PER_SEC, "1"), .unit = "seconds",
       .summary = "how long a sync waits for earlier requests" },
+    { COUNTED("busy-poll", busy_poll_usec), RANGE(0, 1000, "30"), .unit = "microseconds",
+      .summary = "look out for the next request before sleeping; 0 is never" },
     { COUNTED("max-clients", max_clients), RANGE(1, 4096, "64"), .unit = "connections",
       .summary = "clients of a listening socket at a time" },
     { COUNTED("max-requests", max_requests), RANGE(1, 65536, "1024"), .unit = "requests",

@@ -12,6 +12,7 @@
 
 #include "agent/agent.h"
 #include "agent/budget.h"
+#include "agent/busy_poll.h"
 #include "base/buf.h"
 #include "base/wake.h"
 #include "cmds/command.h"
@@ -134,6 +135,7 @@ struct agent {
     struct writer *writer;
     struct budget budget;
 
+    struct busy_poll busy_poll;
     int epoll_fd;
     int signal_fd;
     struct wake_fd wake;

@@ -34,6 +34,7 @@
 #define MIB           (KIB * 1024)
 #define NSEC_PER_SEC  1000000000LL
 #define NSEC_PER_MSEC 1000000LL
+#define NSEC_PER_USEC 1000LL
 
 #define PRINTF_LIKE(fmt, first) __attribute__((format(printf, fmt, first)))
 
