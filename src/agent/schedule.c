@@ -244,6 +244,8 @@ void schedule_call(struct client *client, struct call *call)
     call->job = (struct job){
         .class = job_class(call),
         .freeze_op = call->command->flags & CMD_FREEZE_OP,
+        .spawns = call->command->flags & CMD_SPAWNS,
+        .brief = call->command->flags & CMD_BRIEF,
         .run = job_run,
         .done = job_done,
         .flush = job_flush,

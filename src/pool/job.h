@@ -28,6 +28,8 @@ struct job_key {
 struct job {
     enum job_class class;
     bool freeze_op; /* a freeze or thaw: urgent jobs wait for it */
+    bool spawns;    /* starts a program: its worker makes haste (pool/haste.h) */
+    bool brief;     /* looks into memory only: quicker than a wake-up, and never blocks */
     void (*run)(struct job *job);
     void (*done)(struct job *job);  /* what run() made becomes visible to others */
     void (*flush)(struct job *job); /* others are told; the last touch */

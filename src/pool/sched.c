@@ -69,7 +69,8 @@ static void start_locked(struct sched *sched, struct job *job, struct job **dire
     } else if (direct && !*direct && workers_idle_ring(sched->workers)) {
         *direct = job;
     } else {
-        workers_push(sched->workers, job);
+        /* A worker that goes on with a brief job takes the next one itself. */
+        workers_push(sched->workers, job, direct && *direct && (*direct)->brief && job->brief);
     }
 }
 
@@ -235,7 +236,7 @@ static void submit_locked(struct stream *stream, struct job *job, struct job **r
     }
     /* A job held before it may have been admitted instead: its handle has become known. */
     if (*ret_now && *ret_now != job)
-        workers_push(stream->sched->workers, TAKE_PTR(*ret_now));
+        workers_push(stream->sched->workers, TAKE_PTR(*ret_now), false);
     if (job->freeze_op)
         stream->freeze_ops++;
 }
@@ -249,7 +250,7 @@ static int run_now(struct sched *sched, struct job *job)
     if (done)
         finish_locked(sched, job, NULL);
     else
-        workers_push(sched->workers, job);
+        workers_push(sched->workers, job, false);
     PTOK(pthread_mutex_unlock(&sched->lock));
     return done;
 }

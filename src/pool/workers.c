@@ -25,6 +25,7 @@
 #include "pool/workers.h"
 
 #include "base/log.h"
+#include "pool/haste.h"
 #include "pool/ring.h"
 
 #include <errno.h>
@@ -126,8 +127,9 @@ static void lower_blocked(struct workers *workers, unsigned parked)
 }
 
 /* Sleeps until there may be work. */
-static void park(struct workers *workers)
+static void park(struct workers *workers, struct haste *haste)
 {
+    haste_end(haste);
     lower_blocked(workers, atomic_fetch_add(&workers->parked, 1) + 1);
     atomic_thread_fence(memory_order_seq_cst);
     if ((ring_size(workers->ring) == 0 && !atomic_load(&workers->stopping)) ||
@@ -136,7 +138,7 @@ static void park(struct workers *workers)
 }
 
 /* A ready job, or NULL when this worker is to end (count is down by one then). */
-static struct job *next_job(struct workers *workers)
+static struct job *next_job(struct workers *workers, struct haste *haste)
 {
     for (;;) {
         struct job *job = ring_pop(workers->ring);
@@ -149,7 +151,7 @@ static struct job *next_job(struct workers *workers)
         }
         if (leave_surplus(workers))
             return NULL;
-        park(workers);
+        park(workers, haste);
     }
 }
 
@@ -188,9 +190,10 @@ static void note_duration(struct workers *workers, int64_t ns)
 }
 
 /* Runs the job; returns one to go on with at once, or NULL. */
-static struct job *run_job(struct workers *workers, struct job *job, struct batch *batch)
+static struct job *run_job(struct workers *workers, struct job *job, struct batch *batch,
+                           struct haste *haste)
 {
-    bool unflushed = batch->count > 0;
+    bool unflushed = batch->count > 0 && !job->brief;
     int64_t start_ns = clock_ns();
     struct job *next;
 
@@ -199,6 +202,10 @@ static struct job *run_job(struct workers *workers, struct job *job, struct batc
         atomic_fetch_add(&workers->unflushed, 1);
         workers->config.backlog(workers->config.arg);
     }
+    if (job->spawns)
+        haste_begin(haste);
+    else if (!job->brief)
+        haste_end(haste);
     job->run(job);
     next = workers->config.finish(workers->config.arg, job);
     job->done(job);
@@ -206,20 +213,23 @@ static struct job *run_job(struct workers *workers, struct job *job, struct batc
         atomic_fetch_sub(&workers->unflushed, 1);
     batch->jobs[batch->count++] = job;
     note_duration(workers, clock_ns() - start_ns);
-    if (!is_quick(workers) || batch->count == FLUSH_BATCH)
+    if (!next)
+        next = ring_pop(workers->ring);
+    if (batch->count == FLUSH_BATCH || !(is_quick(workers) || (next && next->brief)))
         batch_flush(batch);
-    return next ? next : ring_pop(workers->ring);
+    return next;
 }
 
 static void *worker_main(void *arg)
 {
     struct workers *workers = arg;
     struct batch batch = { .count = 0 };
+    struct haste haste = { 0 };
     struct job *job;
 
-    while ((job = next_job(workers))) {
+    while ((job = next_job(workers, &haste))) {
         while (job)
-            job = run_job(workers, job, &batch);
+            job = run_job(workers, job, &batch, &haste);
         batch_flush(&batch);
     }
     sem_post(&workers->exits);
@@ -263,12 +273,14 @@ static bool wake_parked(struct workers *workers)
     return true;
 }
 
-void workers_push(struct workers *workers, struct job *job)
+void workers_push(struct workers *workers, struct job *job, bool soon)
 {
     bool pushed = ring_push(workers->ring, job);
 
     assert(pushed); /* the scheduler admits no more jobs than the ring holds */
     (void)pushed;
+    if (soon)
+        return;
     atomic_thread_fence(memory_order_seq_cst);
     if (leave_to_busy(workers)) {
         workers->config.backlog(workers->config.arg);

@@ -8,7 +8,8 @@
  *
  * A wake-up costs more than a quick job. So while jobs are quick (QUICK_JOB_NS), a busy worker is
  * trusted to take a short queue by itself, and flushes its finished jobs together. If it gets
- * stuck after all, the tick wakes others and flushes in its place.
+ * stuck after all, the tick wakes others and flushes in its place. Brief jobs cannot get stuck: what
+ * is finished before them always goes out with them.
  *
  * Threads    workers_push(): one at a time (the scheduler's lock). workers_tick(): the I/O thread.
  * Ownership  a job belongs to the worker that runs it, until its done().
@@ -39,8 +40,9 @@ struct workers *workers_new(const struct workers_config *config);
  * then nothing is freed and the process is about to end. */
 bool workers_stop(struct workers *workers, int timeout_ms);
 
-/* Makes a job ready and sees to it that a worker will take it. */
-void workers_push(struct workers *workers, struct job *job);
+/* Makes a job ready and sees to it that a worker will take it. `soon`: the caller is a worker that
+ * will come to it in no time, so no other is woken. */
+void workers_push(struct workers *workers, struct job *job, bool soon);
 
 /* True while no ready job waits: a worker may go on with its own next job at once. */
 bool workers_idle_ring(const struct workers *workers);

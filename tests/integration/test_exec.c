@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -174,6 +175,21 @@ static void signals_are_at_their_default_and_none_is_blocked(void **state)
     client_close(&client);
 }
 
+/* Its worker makes haste; the program runs as the agent does. */
+static void a_program_has_the_agents_priority(void **state)
+{
+    struct client client;
+    char usual[32];
+
+    snprintf(usual, sizeof(usual), "%d\n", getpriority(PRIO_PROCESS, 0));
+    client_open(&client, *state);
+    client_ask(&client, "{\"execute\":\"guest-exec\",\"arguments\":{\"path\":\"nice\","
+                        "\"capture-output\":true}}");
+    exec_wait(&client, reply_int(client.line, "pid"));
+    assert_output(client.line, "out-data", usual);
+    client_close(&client);
+}
+
 static void what_cannot_be_run_is_told_in_the_references_words(void **state)
 {
     const struct agent_process *agent = *state;
@@ -233,6 +249,7 @@ int main(void)
         cmocka_unit_test(without_env_the_agents_environment_is_passed),
         CASE(no_descriptor_is_inherited),
         CASE(signals_are_at_their_default_and_none_is_blocked),
+        CASE(a_program_has_the_agents_priority),
         CASE(what_cannot_be_run_is_told_in_the_references_words),
         CASE(a_script_without_an_interpreter_is_run_by_the_shell),
     };

@@ -1,5 +1,5 @@
 /*
- * Elastic workers without their scheduler: wake-ups, stuck workers, the end.
+ * Elastic workers without their scheduler: wake-ups, stuck workers, haste, the end.
  */
 #include "pool/workers.h"
 
@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -26,6 +27,10 @@ struct task {
     sem_t *gate;         /* NULL: runs through */
     struct task *follow; /* pushed when it has run, as the scheduler does */
     unsigned follow_count;
+    bool soon;                 /* pushed so */
+    const struct task *leader; /* whose job ran before */
+    bool leader_flushed;       /* seen in run() */
+    int nice;                  /* likewise */
     atomic_bool flushed;
 };
 
@@ -36,6 +41,8 @@ static void task_run(struct job *job)
     if (task->gate)
         while (sem_wait(task->gate) != 0)
             ;
+    task->nice = getpriority(PRIO_PROCESS, 0); /* the thread's */
+    task->leader_flushed = task->leader && atomic_load(&task->leader->flushed);
 }
 
 static void task_done(struct job *job)
@@ -57,7 +64,7 @@ static struct job *finish(void *arg, struct job *job)
     struct task *task = CONTAINER_OF(job, struct task, job);
 
     for (unsigned i = 0; i < task->follow_count; i++)
-        workers_push(task->fixture->workers, &task->follow[i].job);
+        workers_push(task->fixture->workers, &task->follow[i].job, task->follow[i].soon);
     return NULL;
 }
 
@@ -144,12 +151,12 @@ static void a_stuck_worker_slows_others_down_once_only(void **state)
     for (int i = 0; i < 100; i++) /* two workers, and quick on average */
         quick[i] = make_task(fixture, NULL);
     stuck = make_task(fixture, &gate);
-    workers_push(fixture->workers, &stuck.job);
-    workers_push(fixture->workers, &quick[0].job);
+    workers_push(fixture->workers, &stuck.job, false);
+    workers_push(fixture->workers, &quick[0].job, false);
     wait_ran_ticking(fixture);
     wait_flushed(&quick[0]);
     for (int i = 1; i < 100; i++) {
-        workers_push(fixture->workers, &quick[i].job);
+        workers_push(fixture->workers, &quick[i].job, false);
         wait_ran(fixture); /* nobody ticks */
         wait_flushed(&quick[i]);
     }
@@ -168,7 +175,7 @@ static bool get_stuck_with_one_in_hand(struct fixture *fixture, struct task *fir
     *stuck = make_task(fixture, gate);
     first->follow = stuck;
     first->follow_count = 1;
-    workers_push(fixture->workers, &first->job);
+    workers_push(fixture->workers, &first->job, false);
     wait_ran(fixture);
     for (int i = 0; i < 20; i++) {
         if (workers_tick(fixture->workers))
@@ -203,6 +210,90 @@ static void a_stuck_worker_is_told_of_once_and_does_not_tick_for_ever(void **sta
     sem_destroy(&gate);
 }
 
+/* A job that is not quick and two behind it, which see whether it was flushed before. */
+static void run_slow_and_two(struct fixture *fixture, struct task tasks[3], bool brief)
+{
+    sem_t gate;
+
+    sem_init(&gate, 0, 0);
+    tasks[0] = make_task(fixture, &gate);
+    tasks[0].follow = tasks + 1;
+    tasks[0].follow_count = 2;
+    for (int i = 1; i < 3; i++) {
+        tasks[i] = make_task(fixture, NULL);
+        tasks[i].job.brief = tasks[i].soon = brief;
+        tasks[i].leader = tasks;
+    }
+    workers_push(fixture->workers, &tasks[0].job, false);
+    nap();
+    sem_post(&gate);
+    for (int i = 0; i < 3; i++)
+        wait_ran(fixture);
+    for (int i = 0; i < 3; i++)
+        wait_flushed(&tasks[i]);
+    sem_destroy(&gate);
+}
+
+static void brief_jobs_wake_nobody_and_what_is_before_them_goes_out_with_them(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct task tasks[3];
+
+    run_slow_and_two(fixture, tasks, true);
+    assert_int_equal(workers_count(fixture->workers), 1);
+    assert_false(tasks[1].leader_flushed);
+    assert_false(tasks[2].leader_flushed);
+}
+
+static void other_jobs_wake_another_worker(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct task tasks[3];
+
+    for (int i = 0; i < 3; i++) /* until jobs are not quick on average */
+        run_slow_and_two(fixture, tasks, false);
+    assert_int_equal(workers_count(fixture->workers), 2);
+}
+
+/* Runs a job that starts a program, and behind it, on the same worker, another one. */
+static void run_spawning_and_one(struct fixture *fixture, struct task tasks[2], bool brief)
+{
+    tasks[0] = make_task(fixture, NULL);
+    tasks[0].job.spawns = true;
+    tasks[0].follow = tasks + 1;
+    tasks[0].follow_count = 1;
+    tasks[1] = make_task(fixture, NULL);
+    tasks[1].job.brief = brief;
+    tasks[1].soon = true;
+    workers_push(fixture->workers, &tasks[0].job, false);
+    wait_ran(fixture);
+    wait_ran(fixture);
+    wait_flushed(&tasks[0]);
+    wait_flushed(&tasks[1]);
+}
+
+static void a_worker_that_starts_programs_makes_haste_until_its_next_job(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct task tasks[2], later;
+    int usual = getpriority(PRIO_PROCESS, 0);
+
+    if (usual != 0 || setpriority(PRIO_PROCESS, 0, usual - 1) != 0)
+        skip();
+    assert_int_equal(setpriority(PRIO_PROCESS, 0, usual), 0);
+    run_spawning_and_one(fixture, tasks, false);
+    assert_true(tasks[0].nice < usual);
+    assert_int_equal(tasks[1].nice, usual);
+    run_spawning_and_one(fixture, tasks, true);
+    assert_true(tasks[0].nice < usual);
+    assert_true(tasks[1].nice < usual);
+    later = make_task(fixture, NULL);
+    workers_push(fixture->workers, &later.job, false);
+    wait_ran(fixture);
+    wait_flushed(&later);
+    assert_int_equal(later.nice, usual);
+}
+
 static void *open_later(void *arg)
 {
     nap();
@@ -225,7 +316,7 @@ static void workers_that_are_started_during_the_end_are_waited_for(void **state)
     slow.follow_count = ARRAY_LEN(followers);
     for (size_t i = 0; i < ARRAY_LEN(followers); i++)
         followers[i] = make_task(fixture, NULL);
-    workers_push(fixture->workers, &slow.job);
+    workers_push(fixture->workers, &slow.job, false);
     assert_int_equal(pthread_create(&opener, NULL, open_later, &gate), 0);
     assert_true(workers_stop(fixture->workers, PATIENCE_MS));
     fixture->workers = NULL;
@@ -243,7 +334,7 @@ static void the_end_does_not_wait_for_a_stuck_worker(void **state)
 
     sem_init(&gate, 0, 0);
     stuck = make_task(fixture, &gate);
-    workers_push(fixture->workers, &stuck.job);
+    workers_push(fixture->workers, &stuck.job, false);
     assert_false(workers_stop(fixture->workers, 20));
     sem_post(&gate);
     wait_ran(fixture);
@@ -258,6 +349,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_stuck_worker_slows_others_down_once_only),
         CASE(a_stuck_worker_is_told_of_once_and_does_not_tick_for_ever),
+        CASE(brief_jobs_wake_nobody_and_what_is_before_them_goes_out_with_them),
+        CASE(other_jobs_wake_another_worker),
+        CASE(a_worker_that_starts_programs_makes_haste_until_its_next_job),
         CASE(workers_that_are_started_during_the_end_are_waited_for),
         CASE(the_end_does_not_wait_for_a_stuck_worker),
     };
