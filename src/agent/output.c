@@ -34,6 +34,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* What the kernel may keep of a reply that goes out alone. */
+#define LONE_ROOM_BYTES (512 * KIB)
+
 enum drain_result { DRAINED, BLOCKED };
 
 struct writer {
@@ -135,6 +138,25 @@ static void give_up(struct client *client, int error)
     write_failed(client);
 }
 
+/* A long reply that goes out alone gets more room in the kernel, so that its sender and its reader
+ * need not wake each other for each piece. Beside others it would only spill the cache. True when there
+ * is more room now. */
+static bool make_room(struct client *client)
+{
+    struct output *output = &client->output;
+    bool is_alone = atomic_load(&client->unsent) == output->count - output->first;
+
+    if (is_alone == (output->usual_room > 0))
+        return false;
+    if (is_alone) {
+        output->usual_room = endpoint_set_room(client->channel, client->fd, LONE_ROOM_BYTES);
+        return output->usual_room > 0;
+    }
+    endpoint_set_room(client->channel, client->fd, output->usual_room);
+    output->usual_room = 0;
+    return false;
+}
+
 static enum drain_result send_batch(struct client *client)
 {
     struct output *output = &client->output;
@@ -148,7 +170,9 @@ static enum drain_result send_batch(struct client *client)
             batch_sent(client, len);
             break;
         case ENDPOINT_AGAIN:
-            return BLOCKED;
+            if (!make_room(client))
+                return BLOCKED;
+            break;
         case ENDPOINT_HANGUP:
         case ENDPOINT_FAILED:
             write_failed(client);

@@ -81,6 +81,7 @@ struct output {
     size_t offset;          /* sent bytes of sending[first] */
     bool watched;           /* in the writer thread's epoll set and list */
     bool broken;            /* a write failed: nobody takes replies any more */
+    size_t usual_room;      /* what endpoint_set_room() has raised; 0: nothing */
     struct call *sending[OUTPUT_BATCH];
 };
 

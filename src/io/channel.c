@@ -282,3 +282,15 @@ enum endpoint_status endpoint_write(const struct channel *channel, int fd, const
     *ret_len = (size_t)n;
     return ENDPOINT_OK;
 }
+
+size_t endpoint_set_room(const struct channel *channel, int fd, size_t bytes)
+{
+    int before, wanted = (int)bytes;
+    socklen_t size = sizeof(before);
+
+    if (!channel_is_listener(channel) ||
+        getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &before, &size) < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &wanted, sizeof(wanted)) < 0)
+        return 0;
+    return (size_t)before / 2; /* the kernel doubles it when it is set */
+}

@@ -83,3 +83,7 @@ enum endpoint_status endpoint_read(const struct channel *channel, int fd, void *
 /* Writes what fits, in one system call. EPIPE and ECONNRESET are HANGUP, never a signal. */
 enum endpoint_status endpoint_write(const struct channel *channel, int fd, const struct iovec *iov,
                                     int iov_count, size_t *ret_len);
+
+/* How much a socket takes before it says AGAIN (SO_SNDBUF, socket(7)): `bytes` from now on, or what
+ * net.core.wmem_max allows. Returns what it was; 0: a port, or refused, and nothing has changed. */
+size_t endpoint_set_room(const struct channel *channel, int fd, size_t bytes);

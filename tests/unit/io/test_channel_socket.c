@@ -232,6 +232,38 @@ static void client_that_does_not_read_makes_write_say_again(void **state)
     channel_close(channel);
 }
 
+/* Until it takes no more. */
+static void fill(const struct channel *channel, int end)
+{
+    static char data[64 * KIB];
+    struct iovec iov = { .iov_base = data, .iov_len = sizeof(data) };
+    enum endpoint_status status = ENDPOINT_OK;
+    size_t len;
+
+    for (int i = 0; i < 1000 && status == ENDPOINT_OK; i++)
+        status = endpoint_write(channel, end, &iov, 1, &len);
+    assert_int_equal(status, ENDPOINT_AGAIN);
+}
+
+static void more_room_is_had_at_once_and_goes_back(void **state)
+{
+    struct channel *channel = listen_in(state, "sock");
+    int client = connect_to(state, "sock"), end = channel_accept(channel);
+    size_t usual;
+
+    fill(channel, end);
+    usual = endpoint_set_room(channel, end, MIB);
+    assert_true(usual > 0);
+    assert_int_equal(write_text(channel, end, "more"), ENDPOINT_OK);
+    fill(channel, end);
+    assert_true(endpoint_set_room(channel, end, usual) > usual);
+    assert_int_equal(write_text(channel, end, "more"), ENDPOINT_AGAIN);
+    assert_int_equal(endpoint_set_room(channel, end, usual), usual);
+    fd_close(client);
+    fd_close(end);
+    channel_close(channel);
+}
+
 static void more_pieces_than_one_call_takes_are_a_short_write(void **state)
 {
     struct channel *channel = listen_in(state, "sock");
@@ -497,6 +529,7 @@ int main(void)
         TEST_WITH_LOG(writing_to_a_gone_client_is_hangup_and_no_signal),
         TEST_WITH_LOG(client_that_leaves_answers_unread_is_hangup),
         TEST_WITH_LOG(client_that_does_not_read_makes_write_say_again),
+        TEST_WITH_LOG(more_room_is_had_at_once_and_goes_back),
         TEST_WITH_LOG(more_pieces_than_one_call_takes_are_a_short_write),
         TEST_WITH_LOG(socket_file_has_the_mode_that_the_umask_leaves),
         TEST_WITH_LOG(old_socket_file_is_replaced_and_stays_after_close),
