@@ -52,17 +52,23 @@ static const char *const level_names[] = {
     [LOG_LEVEL_DEBUG] = "debug",
 };
 
+static bool is_control(char c)
+{
+    return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
 /* Control characters are written as \xNN: a name that a host or a guest user chose shall not
  * make lines of its own. */
 static void append_escaped(struct buf *line, const char *text)
 {
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
+    while (*text) {
+        const char *start = text;
 
-        if (c < 0x20 || c == 0x7f)
-            buf_printf(line, "\\x%02x", c);
-        else
-            buf_putc(line, *text);
+        while (*text && !is_control(*text))
+            text++;
+        buf_append(line, start, (size_t)(text - start));
+        if (*text)
+            buf_printf(line, "\\x%02x", (unsigned char)*text++);
     }
 }
 
@@ -261,13 +267,29 @@ void log_line(enum log_level level, const char *format, ...)
     put_text(level, TO_LOG, text);
 }
 
+/* Nobody would get the line, as in a guest without a log service. */
+static bool is_lost(int targets)
+{
+    bool lost;
+
+    if (targets & TO_LOG)
+        return false;
+    PTOK(pthread_mutex_lock(&logger.lock));
+    lost = !logger.held && !syslog_socket_reach(&logger.syslog);
+    PTOK(pthread_mutex_unlock(&logger.lock));
+    return lost;
+}
+
 void log_audit(const char *format, ...)
 {
+    int targets = TO_SYSLOG | (log_verbose() ? TO_LOG : 0);
     char text[TEXT_MAX_BYTES];
     va_list args;
 
+    if (is_lost(targets))
+        return;
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    put_text(LOG_LEVEL_INFO, TO_SYSLOG | (log_verbose() ? TO_LOG : 0), text);
+    put_text(LOG_LEVEL_INFO, targets, text);
 }

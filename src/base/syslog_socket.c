@@ -22,8 +22,7 @@ static int64_t clock_ns(void)
     return now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
 }
 
-/* False, and not tried again for a while, when nobody listens. */
-static bool reach(struct syslog_socket *syslog)
+bool syslog_socket_reach(struct syslog_socket *syslog)
 {
     if (syslog->fd >= 0)
         return true;
@@ -66,14 +65,14 @@ static size_t format(const struct syslog_socket *syslog, char line[LINE_MAX_BYTE
 
 static bool send_line(struct syslog_socket *syslog, const char *line, size_t len)
 {
-    return reach(syslog) && send(syslog->fd, line, len, MSG_NOSIGNAL) == (ssize_t)len;
+    return syslog_socket_reach(syslog) && send(syslog->fd, line, len, MSG_NOSIGNAL) == (ssize_t)len;
 }
 
 void syslog_socket_send(struct syslog_socket *syslog, int priority, const char *text, size_t len)
 {
     char line[LINE_MAX_BYTES];
 
-    if (!reach(syslog))
+    if (!syslog_socket_reach(syslog))
         return;
     make_stamp(syslog);
     len = format(syslog, line, priority, text, len);

@@ -30,6 +30,9 @@ struct syslog_socket {
         .fd = -1, .address = {.sun_family = AF_UNIX, .sun_path = "/dev/log" }                      \
     }
 
+/* False, and not tried again for a second, when nobody listens. */
+bool syslog_socket_reach(struct syslog_socket *socket);
+
 /* `priority` is facility | severity (syslog.h). */
 void syslog_socket_send(struct syslog_socket *socket, int priority, const char *text, size_t len);
 void syslog_socket_close(struct syslog_socket *socket);
