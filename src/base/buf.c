@@ -64,6 +64,21 @@ void buf_putc(struct buf *buf, char c)
     buf_append(buf, &c, 1);
 }
 
+void buf_put_int(struct buf *buf, int64_t value)
+{
+    char digits[24];
+    char *p = digits + sizeof(digits);
+    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+
+    do {
+        *--p = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (value < 0)
+        *--p = '-';
+    buf_append(buf, p, (size_t)(digits + sizeof(digits) - p));
+}
+
 void buf_printf(struct buf *buf, const char *format, ...)
 {
     char *room = buf_reserve(buf, BUF_FIRST_BYTES);

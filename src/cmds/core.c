@@ -8,7 +8,6 @@
 #include "base/version.h"
 #include "cmds/policy.h"
 
-#include <inttypes.h>
 #include <time.h>
 
 const struct arg_spec args_sync[] = {
@@ -18,7 +17,7 @@ const struct arg_spec args_sync[] = {
 
 static int reply_int(struct cmd_reply *reply, int64_t value)
 {
-    buf_printf(&reply->text, "%" PRId64, value);
+    buf_put_int(&reply->text, value);
     reply->is_text = true;
     return 0;
 }

@@ -134,7 +134,7 @@ int cmd_file_open(struct cmd_env *env, void *args, struct cmd_reply *reply)
         file_table_unreserve(env->files);
         return -1;
     }
-    buf_printf(&reply->text, "%" PRId64, handle);
+    buf_put_int(&reply->text, handle);
     reply->is_text = true;
     return 0;
 }
@@ -173,6 +173,14 @@ static int64_t seek(struct file *file, int64_t offset, int whence)
     return position;
 }
 
+void file_seek_reply(struct cmd_reply *reply, int64_t position)
+{
+    buf_puts(&reply->text, "{\"position\": ");
+    buf_put_int(&reply->text, position);
+    buf_puts(&reply->text, ", \"eof\": false}");
+    reply->is_text = true;
+}
+
 int cmd_file_seek(struct cmd_env *env, void *args, struct cmd_reply *reply)
 {
     const struct file_seek_args *seek_args = args;
@@ -187,8 +195,7 @@ int cmd_file_seek(struct cmd_env *env, void *args, struct cmd_reply *reply)
     position = seek(file, seek_args->offset, whence_values[seek_args->whence]);
     if (position < 0)
         return cmd_fail_errno(&reply->error, (int)position, "failed to seek file");
-    buf_printf(&reply->text, "{\"position\": %" PRId64 ", \"eof\": false}", position);
-    reply->is_text = true;
+    file_seek_reply(reply, position);
     return 0;
 }
 

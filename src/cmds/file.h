@@ -75,3 +75,5 @@ command_fn cmd_file_read_now, cmd_file_write_now, cmd_file_seek_now;
 
 /* The value of a read's reply for `len` bytes. 0 or -ENOMEM. */
 int file_read_reply(struct buf *text, const char *data, size_t len, bool eof);
+void file_write_reply(struct cmd_reply *reply, size_t count);
+void file_seek_reply(struct cmd_reply *reply, int64_t position);

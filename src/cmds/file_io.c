@@ -62,7 +62,9 @@ size_t file_read_reply_max(const struct file_read_args *args)
 
 static void end_read_reply(struct buf *text, size_t count, bool eof)
 {
-    buf_printf(text, "\", \"count\": %zu, \"eof\": %s}", count, eof ? "true" : "false");
+    buf_puts(text, "\", \"count\": ");
+    buf_put_int(text, (int64_t)count);
+    buf_puts(text, eof ? ", \"eof\": true}" : ", \"eof\": false}");
 }
 
 int file_read_reply(struct buf *text, const char *data, size_t len, bool eof)
@@ -252,6 +254,14 @@ static int write_all(struct file *file, const char *data, size_t len, size_t *re
     return 0;
 }
 
+void file_write_reply(struct cmd_reply *reply, size_t count)
+{
+    buf_puts(&reply->text, "{\"count\": ");
+    buf_put_int(&reply->text, (int64_t)count);
+    buf_puts(&reply->text, ", \"eof\": false}");
+    reply->is_text = true;
+}
+
 int cmd_file_write(struct cmd_env *env, void *args, struct cmd_reply *reply)
 {
     struct file_write_args *write_args = args;
@@ -272,7 +282,6 @@ int cmd_file_write(struct cmd_env *env, void *args, struct cmd_reply *reply)
         log_audit("guest-file-write failed, handle: %" PRId64, write_args->handle);
         return cmd_fail_errno(&reply->error, r, "failed to write to file");
     }
-    buf_printf(&reply->text, "{\"count\": %zu, \"eof\": false}", count);
-    reply->is_text = true;
+    file_write_reply(reply, count);
     return 0;
 }

@@ -12,7 +12,6 @@
 #include "proto/base64.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -88,8 +87,7 @@ int cmd_file_write_now(struct cmd_env *env, void *args, struct cmd_reply *reply)
         pwrite(file->io.fd, data, len, file->io.position) != (ssize_t)len)
         return WOULD_BLOCK;
     file->io.position += (int64_t)len;
-    buf_printf(&reply->text, "{\"count\": %zu, \"eof\": false}", len);
-    reply->is_text = true;
+    file_write_reply(reply, len);
     return 0;
 }
 
@@ -105,7 +103,6 @@ int cmd_file_seek_now(struct cmd_env *env, void *args, struct cmd_reply *reply)
         lseek(file->io.fd, seek_args->offset, SEEK_SET) != seek_args->offset)
         return WOULD_BLOCK;
     file->io.position = seek_args->offset;
-    buf_printf(&reply->text, "{\"position\": %" PRId64 ", \"eof\": false}", seek_args->offset);
-    reply->is_text = true;
+    file_seek_reply(reply, seek_args->offset);
     return 0;
 }

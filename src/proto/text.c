@@ -85,21 +85,6 @@ void text_string(struct buf *text, const char *bytes, size_t len)
     buf_putc(text, '"');
 }
 
-static void put_int(struct buf *text, int64_t value)
-{
-    char digits[24];
-    char *p = digits + sizeof(digits);
-    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
-
-    do {
-        *--p = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest > 0);
-    if (value < 0)
-        *--p = '-';
-    buf_append(text, p, (size_t)(digits + sizeof(digits) - p));
-}
-
 static void put_double(struct buf *text, double value)
 {
     if (isfinite(value))
@@ -159,7 +144,7 @@ void text_value(struct buf *text, struct json_object *value)
         if (integer == INT64_MAX) /* or more: json-c holds uint64 too */
             buf_printf(text, "%" PRIu64, json_object_get_uint64(value));
         else
-            put_int(text, integer);
+            buf_put_int(text, integer);
         break;
     case json_type_object:
         put_object(text, value);
@@ -200,7 +185,7 @@ static void put_scalar(struct buf *text, const struct json_doc *doc, const struc
         buf_puts(text, node->boolean ? "true" : "false");
         break;
     case JSON_INT:
-        put_int(text, node->integer);
+        buf_put_int(text, node->integer);
         break;
     case JSON_UINT:
         buf_printf(text, "%" PRIu64, node->uinteger);

@@ -29,6 +29,20 @@ static void appends_of_every_kind_come_out_in_order(void **state)
     assert_memory_equal(buf.data, "one two\0003-three", 15);
 }
 
+static void integers_come_out_in_decimal(void **state)
+{
+    CLEANUP(buf_done) struct buf buf = { 0 };
+
+    buf_put_int(&buf, 0);
+    buf_putc(&buf, ' ');
+    buf_put_int(&buf, -7);
+    buf_putc(&buf, ' ');
+    buf_put_int(&buf, INT64_MAX);
+    buf_putc(&buf, ' ');
+    buf_put_int(&buf, INT64_MIN);
+    assert_string_equal(buf_terminate(&buf), "0 -7 9223372036854775807 -9223372036854775808");
+}
+
 static void printf_text_longer_than_the_first_guess_is_whole(void **state)
 {
     CLEANUP(buf_done) struct buf buf = { 0 };
@@ -103,6 +117,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(zeroed_buffer_is_empty_and_terminates_to_an_empty_string),
         cmocka_unit_test(appends_of_every_kind_come_out_in_order),
+        cmocka_unit_test(integers_come_out_in_decimal),
         cmocka_unit_test(printf_text_longer_than_the_first_guess_is_whole),
         cmocka_unit_test(growing_keeps_a_megabyte_of_single_bytes),
         cmocka_unit_test(impossible_size_fails_once_and_for_all),
