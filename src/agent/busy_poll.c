@@ -1,6 +1,6 @@
 #include "agent/busy_poll.h"
 
-#include "agent/state.h"
+#include "base/now.h"
 
 static void in_vain(struct busy_poll *poll)
 {

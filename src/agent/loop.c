@@ -27,21 +27,12 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #define EVENTS_AT_ONCE 64
 #define STOP_GRACE_NS  (NSEC_PER_SEC)
 #define REOPEN_NS      (5 * NSEC_PER_SEC) /* as qemu-ga */
 #define KEEP_BLOCKS_NS (NSEC_PER_SEC)
-
-int64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
-}
 
 void agent_kick(struct agent *agent)
 {

@@ -14,6 +14,7 @@
 #include "agent/budget.h"
 #include "agent/busy_poll.h"
 #include "base/buf.h"
+#include "base/now.h"
 #include "base/wake.h"
 #include "cmds/command.h"
 #include "io/channel.h"
@@ -168,6 +169,5 @@ struct agent {
 /* Opens the configured channel, or takes the one that was passed: 0 or -errno, with a log line. */
 int agent_open_channel(struct agent *agent);
 
-int64_t now_ns(void);
 /* Any thread: the I/O loop looks at everything that may have changed. */
 void agent_kick(struct agent *agent);

@@ -7,6 +7,7 @@
 #include "base/spawn.h"
 
 #include "base/fdio.h"
+#include "base/now.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,6 @@
 #include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define OUTPUT_MAX_BYTES (64 * KIB)
@@ -224,10 +224,7 @@ int spawn_start(const struct spawn_options *options, struct spawn_child *ret_chi
 
 static int64_t now_ms(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / NSEC_PER_MSEC;
+    return now_ns() / NSEC_PER_MSEC;
 }
 
 /* The input as a file in memory: nobody has to feed a pipe beside reading another. */

@@ -25,6 +25,7 @@
 #include "pool/workers.h"
 
 #include "base/log.h"
+#include "base/now.h"
 #include "pool/haste.h"
 #include "pool/ring.h"
 
@@ -168,14 +169,6 @@ static void batch_flush(struct batch *batch)
     batch->count = 0;
 }
 
-static int64_t clock_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
-}
-
 static bool is_quick(const struct workers *workers)
 {
     return atomic_load_explicit(&workers->mean_ns, memory_order_relaxed) < QUICK_JOB_NS;
@@ -194,7 +187,7 @@ static struct job *run_job(struct workers *workers, struct job *job, struct batc
                            struct haste *haste)
 {
     bool unflushed = batch->count > 0 && !job->brief;
-    int64_t start_ns = clock_ns();
+    int64_t start_ns = now_ns();
     struct job *next;
 
     atomic_fetch_add_explicit(&workers->taken, 1, memory_order_relaxed);
@@ -212,7 +205,7 @@ static struct job *run_job(struct workers *workers, struct job *job, struct batc
     if (unflushed)
         atomic_fetch_sub(&workers->unflushed, 1);
     batch->jobs[batch->count++] = job;
-    note_duration(workers, clock_ns() - start_ns);
+    note_duration(workers, now_ns() - start_ns);
     if (!next)
         next = ring_pop(workers->ring);
     if (batch->count == FLUSH_BATCH || !(is_quick(workers) || (next && next->brief)))

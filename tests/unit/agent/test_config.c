@@ -20,6 +20,7 @@ static void defaults_are_those_of_the_documents(void **state)
     assert_null(config.freeze_exclude);
     assert_int_equal(config.max_workers, 64);
     assert_int_equal(config.resync_grace_ms, 1000);
+    assert_int_equal(config.busy_poll_usec, 30);
     assert_int_equal(config.max_clients, 64);
     assert_int_equal(config.max_requests, 1024);
     assert_int_equal(config.max_message_size, 64 * MIB);
@@ -143,14 +144,16 @@ static void limits_are_read_in_their_units(void **state)
     CLEANUP(config_done) struct config config;
 
     setenv("QGA_CONF",
-           fixture_write(f, "conf",
-                         "[general]\nmax-workers=8 \nresync-grace=0.25\nmax-message-size=512K\n"
-                         "max-memory=1G\nmax-exec-output=1048576\nfreeze-timeout=0\n"
-                         "freeze-exclude=/a b,/c\\,d;/e\\\\f\n"),
+           fixture_write(
+               f, "conf",
+               "[general]\nmax-workers=8 \nresync-grace=0.25\nbusy-poll=0\nmax-message-size=512K\n"
+               "max-memory=1G\nmax-exec-output=1048576\nfreeze-timeout=0\n"
+               "freeze-exclude=/a b,/c\\,d;/e\\\\f\n"),
            1);
     assert_int_equal(fixture_load(f, &config, NULL), CONFIG_RUN);
     assert_int_equal(config.max_workers, 8);
     assert_int_equal(config.resync_grace_ms, 250);
+    assert_int_equal(config.busy_poll_usec, 0);
     assert_int_equal(config.max_message_size, 512 * KIB);
     assert_int_equal(config.max_memory, 1024 * MIB);
     assert_int_equal(config.max_exec_output, MIB);
@@ -161,23 +164,12 @@ static void limits_are_read_in_their_units(void **state)
 static void values_out_of_range_are_refused_by_name(void **state)
 {
     static const char *const lines[] = {
-        "max-workers=0",
-        "max-workers=1025",
-        "max-workers=",
-        "max-workers=-1",
-        "max-workers=8x",
-        "max-workers=1K",
-        "max-message-size=65M",
-        "max-message-size=4095",
-        "max-memory=99999999999999999G",
-        "max-memory=1025G",
-        "resync-grace=1.",
-        "resync-grace=0.0001",
-        "resync-grace=3600.001",
-        "freeze-timeout=1.5",
-        "fsfreeze-hook-timeout=0",
-        "max-handles=0x10",
-        "max-execs=99999999999999999999999",
+        "max-workers=0",           "max-workers=1025",      "max-workers=",
+        "max-workers=-1",          "max-workers=8x",        "max-workers=1K",
+        "max-message-size=65M",    "max-message-size=4095", "max-memory=99999999999999999G",
+        "max-memory=1025G",        "resync-grace=1.",       "resync-grace=0.0001",
+        "resync-grace=3600.001",   "busy-poll=1001",        "freeze-timeout=1.5",
+        "fsfreeze-hook-timeout=0", "max-handles=0x10",      "max-execs=99999999999999999999999",
         "max-clients= ",
     };
     struct fixture *f = *state;
