@@ -17,19 +17,20 @@ static int own_nice(void)
     return getpriority(PRIO_PROCESS, 0);
 }
 
-static int setup(void **state)
+/* Root in a container may not have the privilege. */
+static void skip_without_privilege(void)
 {
-    /* Root in a container may not have the privilege. */
     if (own_nice() != 0 || sched_getscheduler(0) != SCHED_OTHER ||
         setpriority(PRIO_PROCESS, 0, -1) != 0)
         skip();
-    return setpriority(PRIO_PROCESS, 0, 0);
+    assert_int_equal(setpriority(PRIO_PROCESS, 0, 0), 0);
 }
 
 static void it_is_better_and_goes_back(void **state)
 {
     struct haste haste = { 0 };
 
+    skip_without_privilege();
     haste_begin(&haste);
     assert_true(haste.is_on);
     assert_true(own_nice() < 0);
@@ -43,6 +44,7 @@ static void twice_is_once(void **state)
 {
     struct haste haste = { 0 };
 
+    skip_without_privilege();
     haste_end(&haste);
     haste_begin(&haste);
     haste_begin(&haste);
@@ -72,6 +74,7 @@ static void a_child_does_not_have_it(void **state)
 {
     struct haste haste = { 0 };
 
+    skip_without_privilege();
     haste_begin(&haste);
     assert_true(is_so_in_a_child(is_plain));
     haste_end(&haste);
@@ -91,6 +94,7 @@ static bool is_refused_for_good(void)
 
 static void without_the_privilege_nothing_changes(void **state)
 {
+    skip_without_privilege();
     assert_true(is_so_in_a_child(is_refused_for_good));
 }
 
@@ -108,6 +112,7 @@ static bool is_plain_at_the_end(void)
 
 static void when_the_privilege_is_lost_only_the_flag_is_left(void **state)
 {
+    skip_without_privilege();
     assert_true(is_so_in_a_child(is_plain_at_the_end));
 }
 
@@ -116,6 +121,7 @@ static void what_somebody_has_chosen_stands(void **state)
     struct haste haste = { 0 };
     struct sched_param none = { 0 };
 
+    skip_without_privilege();
     assert_int_equal(setpriority(PRIO_PROCESS, 0, 3), 0);
     haste_begin(&haste);
     assert_false(haste.is_on);
@@ -131,12 +137,12 @@ static void what_somebody_has_chosen_stands(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(it_is_better_and_goes_back, setup),
-        cmocka_unit_test_setup(twice_is_once, setup),
-        cmocka_unit_test_setup(a_child_does_not_have_it, setup),
-        cmocka_unit_test_setup(without_the_privilege_nothing_changes, setup),
-        cmocka_unit_test_setup(when_the_privilege_is_lost_only_the_flag_is_left, setup),
-        cmocka_unit_test_setup(what_somebody_has_chosen_stands, setup),
+        cmocka_unit_test(it_is_better_and_goes_back),
+        cmocka_unit_test(twice_is_once),
+        cmocka_unit_test(a_child_does_not_have_it),
+        cmocka_unit_test(without_the_privilege_nothing_changes),
+        cmocka_unit_test(when_the_privilege_is_lost_only_the_flag_is_left),
+        cmocka_unit_test(what_somebody_has_chosen_stands),
     };
 
     return cmocka_run_group_tests_name("haste", tests, NULL, NULL);

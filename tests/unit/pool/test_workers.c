@@ -210,54 +210,49 @@ static void a_stuck_worker_is_told_of_once_and_does_not_tick_for_ever(void **sta
     sem_destroy(&gate);
 }
 
-/* A job that is not quick and two behind it, which see whether it was flushed before. */
-static void run_slow_and_two(struct fixture *fixture, struct task tasks[3], bool brief)
-{
-    sem_t gate;
-
-    sem_init(&gate, 0, 0);
-    tasks[0] = make_task(fixture, &gate);
-    tasks[0].follow = tasks + 1;
-    tasks[0].follow_count = 2;
-    for (int i = 1; i < 3; i++) {
-        tasks[i] = make_task(fixture, NULL);
-        tasks[i].job.brief = tasks[i].soon = brief;
-        tasks[i].leader = tasks;
-    }
-    workers_push(fixture->workers, &tasks[0].job, false);
-    nap();
-    sem_post(&gate);
-    for (int i = 0; i < 3; i++)
-        wait_ran(fixture);
-    for (int i = 0; i < 3; i++)
-        wait_flushed(&tasks[i]);
-    sem_destroy(&gate);
-}
-
+/* All on one worker: a job that is not quick, another, and two brief ones behind that. */
 static void brief_jobs_wake_nobody_and_what_is_before_them_goes_out_with_them(void **state)
 {
     struct fixture *fixture = *state;
-    static struct task tasks[3];
+    static struct task slow, leader, brief[2];
+    sem_t gate;
 
-    run_slow_and_two(fixture, tasks, true);
+    sem_init(&gate, 0, 0);
+    slow = make_task(fixture, &gate);
+    slow.follow = &leader;
+    slow.follow_count = 1;
+    leader = make_task(fixture, &gate);
+    leader.soon = true;
+    leader.follow = brief;
+    leader.follow_count = 2;
+    for (int i = 0; i < 2; i++) {
+        brief[i] = make_task(fixture, NULL);
+        brief[i].job.brief = brief[i].soon = true;
+        brief[i].leader = &leader;
+    }
+    workers_push(fixture->workers, &slow.job, false);
+    for (int i = 0; i < 2; i++) {
+        nap();
+        sem_post(&gate);
+        wait_ran(fixture);
+    }
+    for (int i = 0; i < 2; i++) {
+        wait_ran(fixture);
+        wait_flushed(&brief[i]);
+        assert_false(brief[i].leader_flushed);
+    }
     assert_int_equal(workers_count(fixture->workers), 1);
-    assert_false(tasks[1].leader_flushed);
-    assert_false(tasks[2].leader_flushed);
-}
-
-static void other_jobs_wake_another_worker(void **state)
-{
-    struct fixture *fixture = *state;
-    static struct task tasks[3];
-
-    for (int i = 0; i < 3; i++) /* until jobs are not quick on average */
-        run_slow_and_two(fixture, tasks, false);
-    assert_int_equal(workers_count(fixture->workers), 2);
+    sem_destroy(&gate);
 }
 
 /* Runs a job that starts a program, and behind it, on the same worker, another one. */
 static void run_spawning_and_one(struct fixture *fixture, struct task tasks[2], bool brief)
 {
+    int usual = getpriority(PRIO_PROCESS, 0);
+
+    if (usual != 0 || setpriority(PRIO_PROCESS, 0, usual - 1) != 0)
+        skip();
+    assert_int_equal(setpriority(PRIO_PROCESS, 0, usual), 0);
     tasks[0] = make_task(fixture, NULL);
     tasks[0].job.spawns = true;
     tasks[0].follow = tasks + 1;
@@ -270,28 +265,29 @@ static void run_spawning_and_one(struct fixture *fixture, struct task tasks[2], 
     wait_ran(fixture);
     wait_flushed(&tasks[0]);
     wait_flushed(&tasks[1]);
+    assert_true(tasks[0].nice < usual);
 }
 
 static void a_worker_that_starts_programs_makes_haste_until_its_next_job(void **state)
 {
+    static struct task tasks[2];
+
+    run_spawning_and_one(*state, tasks, false);
+    assert_int_equal(tasks[1].nice, getpriority(PRIO_PROCESS, 0));
+}
+
+static void brief_jobs_are_part_of_the_haste(void **state)
+{
     struct fixture *fixture = *state;
     static struct task tasks[2], later;
-    int usual = getpriority(PRIO_PROCESS, 0);
 
-    if (usual != 0 || setpriority(PRIO_PROCESS, 0, usual - 1) != 0)
-        skip();
-    assert_int_equal(setpriority(PRIO_PROCESS, 0, usual), 0);
-    run_spawning_and_one(fixture, tasks, false);
-    assert_true(tasks[0].nice < usual);
-    assert_int_equal(tasks[1].nice, usual);
     run_spawning_and_one(fixture, tasks, true);
-    assert_true(tasks[0].nice < usual);
-    assert_true(tasks[1].nice < usual);
+    assert_int_equal(tasks[1].nice, tasks[0].nice);
     later = make_task(fixture, NULL);
     workers_push(fixture->workers, &later.job, false);
     wait_ran(fixture);
     wait_flushed(&later);
-    assert_int_equal(later.nice, usual);
+    assert_int_equal(later.nice, getpriority(PRIO_PROCESS, 0));
 }
 
 static void *open_later(void *arg)
@@ -350,8 +346,8 @@ int main(void)
         CASE(a_stuck_worker_slows_others_down_once_only),
         CASE(a_stuck_worker_is_told_of_once_and_does_not_tick_for_ever),
         CASE(brief_jobs_wake_nobody_and_what_is_before_them_goes_out_with_them),
-        CASE(other_jobs_wake_another_worker),
         CASE(a_worker_that_starts_programs_makes_haste_until_its_next_job),
+        CASE(brief_jobs_are_part_of_the_haste),
         CASE(workers_that_are_started_during_the_end_are_waited_for),
         CASE(the_end_does_not_wait_for_a_stuck_worker),
     };
