@@ -5,6 +5,7 @@
 
 #include "base/fdio.h"
 #include "base/local_time.h"
+#include "base/now.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -14,26 +15,18 @@
 #define RETRY_NS       NSEC_PER_SEC
 #define LINE_MAX_BYTES 3072
 
-static int64_t clock_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
-}
-
 bool syslog_socket_reach(struct syslog_socket *syslog)
 {
     if (syslog->fd >= 0)
         return true;
-    if (clock_ns() < syslog->retry_at_ns)
+    if (now_ns() < syslog->retry_at_ns)
         return false;
     syslog->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (syslog->fd >= 0 && connect(syslog->fd, (const struct sockaddr *)&syslog->address,
                                    sizeof(syslog->address)) == 0)
         return true;
     syslog->fd = fd_close(syslog->fd);
-    syslog->retry_at_ns = clock_ns() + RETRY_NS;
+    syslog->retry_at_ns = now_ns() + RETRY_NS;
     return false;
 }
 
