@@ -7,6 +7,7 @@
 
 #include "agent/state.h"
 
+/* Once, before listen_again(). */
 void listen_init(struct agent *agent);
 
 /* Takes clients again, if the channel listens and there is room: at the start, when one has left,

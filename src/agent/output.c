@@ -34,7 +34,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What the kernel may keep of a reply that goes out alone. */
+/* What the kernel may keep of a reply that goes out alone; with its own overhead twice as much. */
 #define LONE_ROOM_BYTES (512 * KIB)
 
 enum drain_result { DRAINED, BLOCKED };
