@@ -1,15 +1,22 @@
 # Test registration: every test has a label and a time limit.
 
-# pqga_unit_tests(floor LINKS libs...): each tests/unit/<floor>/test_<module>.c becomes unit.<floor>.<module>.
+# pqga_unit_tests(floor FOLDERS folders... LINKS libs...): each test_<module>.c in these folders of tests/unit (none
+# given: the floor's own) becomes unit.<floor>.<module>.
 function(pqga_unit_tests floor)
-    cmake_parse_arguments(ARG "" "" "LINKS" ${ARGN})
-    file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/unit/${floor}/test_*.c)
+    cmake_parse_arguments(ARG "" "" "FOLDERS;LINKS" ${ARGN})
+    if(NOT ARG_FOLDERS)
+        set(ARG_FOLDERS ${floor})
+    endif()
+    list(TRANSFORM ARG_FOLDERS PREPEND ${CMAKE_SOURCE_DIR}/tests/unit/)
+    list(TRANSFORM ARG_FOLDERS APPEND /test_*.c)
+    file(GLOB sources CONFIGURE_DEPENDS ${ARG_FOLDERS})
     foreach(source ${sources})
         get_filename_component(module ${source} NAME_WE)
         string(REGEX REPLACE "^test_" "" module ${module})
         set(target test_${floor}_${module})
         add_executable(${target} ${source})
         target_link_libraries(${target} PRIVATE ${ARG_LINKS} PkgConfig::CMOCKA)
+        target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
         target_compile_definitions(${target} PRIVATE PQGA_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")
         add_test(NAME unit.${floor}.${module} COMMAND ${target})
         pqga_test_properties(unit.${floor}.${module} LABEL unit TIMEOUT 60)

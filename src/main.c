@@ -2,11 +2,11 @@
  * main.c - from the command line to a served host and back.
  */
 #include "agent/agent.h"
-#include "agent/config.h"
 #include "agent/daemon.h"
 #include "base/block.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "config/config.h"
 
 #include <unistd.h>
 

@@ -18,9 +18,9 @@
 #include "base/frozen.h"
 #include "base/log.h"
 #include "base/spawn.h"
-#include "cmds/exec.h"
-#include "cmds/file.h"
-#include "cmds/linux/fsfreeze.h"
+#include "cmds/exec/exec.h"
+#include "cmds/files/file.h"
+#include "cmds/linux/freeze/fsfreeze.h"
 #include "cmds/policy.h"
 
 #include <errno.h>

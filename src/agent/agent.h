@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "agent/config.h"
+#include "config/config.h"
 
 struct agent;
 

@@ -7,7 +7,7 @@
 #include "agent/loop.h"
 #include "base/frozen.h"
 #include "base/log.h"
-#include "cmds/linux/fsfreeze.h"
+#include "cmds/linux/freeze/fsfreeze.h"
 
 #include <sys/epoll.h>
 

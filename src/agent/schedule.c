@@ -13,7 +13,7 @@
 #include "agent/loop.h"
 #include "agent/output.h"
 #include "base/frozen.h"
-#include "cmds/file.h"
+#include "cmds/files/file.h"
 
 #include <errno.h>
 

@@ -48,10 +48,10 @@ struct cmd_reply {
 /* Where to build replies: what a command may use of the agent. */
 struct cmd_env {
     struct sysroot root;
-    struct file_table *files;           /* cmds/file.h */
-    struct exec_table *execs;           /* cmds/exec.h */
+    struct file_table *files;           /* cmds/files/file.h */
+    struct exec_table *execs;           /* cmds/exec/exec.h */
     struct policy *policy;              /* cmds/policy.h */
-    const struct freeze_config *freeze; /* cmds/linux/fsfreeze.h */
+    const struct freeze_config *freeze; /* cmds/linux/freeze/fsfreeze.h */
     /* True once the request's session is over or the agent ends: a long command (fstrim) stops. */
     bool (*cancelled)(const void *job);
     const void *job;

@@ -2,9 +2,9 @@
  * The command table: one row is the whole policy of a command.
  */
 #include "cmds/core.h"
-#include "cmds/exec.h"
-#include "cmds/file.h"
-#include "cmds/linux/fsfreeze.h"
+#include "cmds/exec/exec.h"
+#include "cmds/files/file.h"
+#include "cmds/linux/freeze/fsfreeze.h"
 #include "cmds/linux/linux.h"
 
 /* What binds into `struct_`, and how large it is. */

@@ -8,7 +8,7 @@
 #pragma once
 
 #include "cmds/linux/mounts.h"
-#include "cmds/linux/trim_part.h"
+#include "cmds/linux/storage/trim_part.h"
 
 struct fstrim_range;
 
@@ -20,7 +20,7 @@ struct fs_ops {
     int (*thaw)(int fd);
     int (*trim)(int fd, struct fstrim_range *range);
     bool (*trim_part_next)(int fd, const char *fstype, uint64_t minimum, uint64_t from,
-                           struct trim_part *ret_part); /* cmds/linux/trim_part.h */
+                           struct trim_part *ret_part); /* cmds/linux/storage/trim_part.h */
     void (*close)(int fd);
     /* The device number that stat(2) shows of the file behind a loop device ("loop0"), however it
      * was reached and whether its path still leads there. */

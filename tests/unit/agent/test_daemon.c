@@ -7,7 +7,7 @@
 
 #include "base/frozen.h"
 #include "base/state.h"
-#include "config_fixture.h"
+#include "unit/config/config_fixture.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -1,6 +1,6 @@
 #include "base/fdio.h"
 
-#include "../tempdir.h"
+#include "unit/tempdir.h"
 
 #include <pthread.h>
 

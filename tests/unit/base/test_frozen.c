@@ -2,7 +2,7 @@
 
 #include "base/log.h"
 
-#include "../tempdir.h"
+#include "unit/tempdir.h"
 
 #include <pthread.h>
 #include <sys/stat.h>

@@ -1,6 +1,6 @@
 #include "base/log.h"
 
-#include "../tempdir.h"
+#include "unit/tempdir.h"
 
 #include <pthread.h>
 #include <regex.h>

@@ -1,6 +1,6 @@
 #include "base/spawn.h"
 
-#include "../tempdir.h"
+#include "unit/tempdir.h"
 
 #include <poll.h>
 #include <signal.h>

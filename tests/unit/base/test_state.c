@@ -1,6 +1,6 @@
 #include "base/state.h"
 
-#include "../tempdir.h"
+#include "unit/tempdir.h"
 
 #include <pthread.h>
 #include <sys/stat.h>

@@ -3,7 +3,7 @@
  */
 #include "base/syslog_socket.h"
 
-#include "../tempdir.h"
+#include "unit/tempdir.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>

@@ -1,6 +1,6 @@
 #include "base/sysroot.h"
 
-#include "../tempdir.h"
+#include "unit/tempdir.h"
 
 #include <sys/stat.h>
 

@@ -13,8 +13,8 @@
 #include <cmocka.h>
 
 #include "cmds/command.h"
-#include "cmds/exec.h"
-#include "cmds/file.h"
+#include "cmds/exec/exec.h"
+#include "cmds/files/file.h"
 #include "cmds/policy.h"
 #include "proto/base64.h"
 #include "proto/framer.h"

@@ -1,4 +1,4 @@
-#include "fixture.h"
+#include "unit/cmds/fixture.h"
 
 #include "base/frozen.h"
 #include "base/version.h"

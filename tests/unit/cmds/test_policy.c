@@ -1,4 +1,4 @@
-#include "fixture.h"
+#include "unit/cmds/fixture.h"
 
 static bool allows(const char *const *allow, const char *const *block, const char *name)
 {

@@ -1,7 +1,7 @@
 #include "base/log.h"
 #include "io/channel_impl.h"
 
-#include "../tempdir.h"
+#include "unit/tempdir.h"
 
 #include <poll.h>
 #include <sys/epoll.h>

@@ -1,7 +1,7 @@
 #include "base/log.h"
 #include "io/channel.h"
 
-#include "../tempdir.h"
+#include "unit/tempdir.h"
 
 #include <limits.h>
 #include <poll.h>

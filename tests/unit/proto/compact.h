@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "serve.h"
+#include "unit/proto/serve.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "compact.h"
+#include "unit/proto/compact.h"
 
 /* A whole request to guest-<command> with these arguments, and its reply in short. */
 #define CALL(command, arguments, expected)                                                         \

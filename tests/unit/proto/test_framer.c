@@ -1,4 +1,4 @@
-#include "compact.h"
+#include "unit/proto/compact.h"
 
 #define PING "{\"execute\":\"guest-ping\"}"
 #define PONG "{\"return\": {}}"

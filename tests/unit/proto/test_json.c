@@ -1,4 +1,4 @@
-#include "parse.h"
+#include "unit/proto/parse.h"
 
 #include "base/buf.h"
 

@@ -1,6 +1,6 @@
 #include "proto/reply.h"
 
-#include "parse.h"
+#include "unit/proto/parse.h"
 
 #include <errno.h>
 

@@ -1,4 +1,4 @@
-#include "compact.h"
+#include "unit/proto/compact.h"
 
 static void request_needs_an_object(void **state)
 {

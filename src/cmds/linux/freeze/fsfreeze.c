@@ -1,0 +1,91 @@
+/*
+ * cmds/linux/freeze/fsfreeze.c - the commands; freeze.c does the work.
+ */
+#include "cmds/linux/freeze/fsfreeze.h"
+
+#include "base/frozen.h"
+#include "base/log.h"
+#include "cmds/linux/freeze/freeze.h"
+
+#include <errno.h>
+
+const struct arg_spec args_freeze_list[] = {
+    ARG_OPT(ARG_STR_LIST, freeze_list_args, mountpoints, "mountpoints"),
+    { 0 },
+};
+
+static struct freeze_job job_of(const struct cmd_env *env)
+{
+    return (struct freeze_job){ .root = &env->root, .config = env->freeze };
+}
+
+static int reply_value(struct cmd_reply *reply, struct json_object *value)
+{
+    if (!value)
+        return cmd_fail_errno(&reply->error, ENOMEM, "failed to build the reply");
+    reply->value = value;
+    return 0;
+}
+
+int cmd_fsfreeze_status(struct cmd_env *env, void *args, struct cmd_reply *reply)
+{
+    return reply_value(reply, json_object_new_string(ga_is_frozen() ? "frozen" : "thawed"));
+}
+
+static int freeze(struct cmd_env *env, const char *command, const struct arg_str_list *names,
+                  struct cmd_reply *reply)
+{
+    struct freeze_job job = job_of(env);
+    int64_t count;
+
+    /* The dispatcher refuses it in these words; another session may have been quicker since. */
+    if (ga_is_frozen())
+        return cmd_fail_class(&reply->error, CMD_ERROR_NOT_FOUND,
+                              "Command %s has been disabled: the command is not allowed", command);
+    if (freeze_run(&job, names, &count, &reply->error) < 0)
+        return -1;
+    return reply_value(reply, json_object_new_int64(count));
+}
+
+int cmd_fsfreeze_freeze(struct cmd_env *env, void *args, struct cmd_reply *reply)
+{
+    return freeze(env, "guest-fsfreeze-freeze", NULL, reply);
+}
+
+int cmd_fsfreeze_freeze_list(struct cmd_env *env, void *args, struct cmd_reply *reply)
+{
+    const struct freeze_list_args *list = args;
+
+    return freeze(env, "guest-fsfreeze-freeze-list",
+                  list->has_mountpoints ? &list->mountpoints : NULL, reply);
+}
+
+int cmd_fsfreeze_thaw(struct cmd_env *env, void *args, struct cmd_reply *reply)
+{
+    struct freeze_job job = job_of(env);
+    int64_t count;
+
+    if (freeze_thaw(&job, &count, &reply->error) < 0)
+        return -1;
+    return reply_value(reply, json_object_new_int64(count));
+}
+
+void fsfreeze_resume(const struct cmd_env *env, struct state *state)
+{
+    struct freeze_job job = job_of(env);
+    char marker[FREEZE_MARKER_MAX] = "";
+
+    if (ga_is_frozen() && state_marker_get(state, marker, sizeof(marker)))
+        freeze_resume(&job, marker);
+}
+
+void fsfreeze_finish(const struct cmd_env *env)
+{
+    CLEANUP(cmd_error_done) struct cmd_error error = { 0 };
+    struct freeze_job job = job_of(env);
+    int64_t count;
+
+    if (ga_is_frozen() && freeze_thaw(&job, &count, &error) < 0)
+        log_err("failed to clean up frozen filesystems: %s", error.text ? error.text : "no memory");
+    freeze_timer_finish();
+}

@@ -1,0 +1,213 @@
+/*
+ * config/config.c - the order in which the sources are asked, and what is checked at the end.
+ *
+ * A key of the file counts once, with its last value; so all lines are read before any value is
+ * set, as GLib does it. "block-rpcs" and its old name are two keys whose lists add up.
+ */
+#include "config/config.h"
+
+#include "base/log.h"
+#include "config/config_dump.h"
+#include "config/config_file.h"
+#include "config/options.h"
+#include "config/setting.h"
+#include "io/channel.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <unistd.h>
+
+static int set_defaults(struct config *config)
+{
+    CLEANUP(cmd_error_done) struct cmd_error error = { 0 };
+    size_t i;
+
+    for (i = 0; i < setting_count; i++) {
+        if (settings[i].fallback != NULL &&
+            setting_set(&settings[i], config, settings[i].fallback, &error) < 0) {
+            log_err("config: cannot set the defaults: %s", error.text);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static void free_values(char **values)
+{
+    size_t i;
+
+    for (i = 0; i < setting_count; i++)
+        free(values[i]);
+    free(values);
+}
+
+static void free_valuesp(char ***values)
+{
+    if (*values != NULL)
+        free_values(*values);
+}
+
+/* config_file_fn: keeps the raw value of a key that is in the table. */
+static int keep_value(void *ctx, const char *group, const char *key, const char *raw,
+                      struct cmd_error *reterr)
+{
+    char **values = ctx;
+    const struct setting *setting = setting_find(key);
+    char *copy;
+
+    if (setting == NULL || strcmp(group, "general") != 0)
+        return 0;
+    copy = strdup(raw);
+    if (copy == NULL)
+        return cmd_fail(reterr, "%s", err_text(ENOMEM));
+    free(values[setting - settings]);
+    values[setting - settings] = copy;
+    return 0;
+}
+
+static int set_values(struct config *config, char *const *values, struct cmd_error *reterr)
+{
+    size_t i;
+
+    for (i = 0; i < setting_count; i++) {
+        if (values[i] == NULL)
+            continue;
+        if (settings[i].now != NULL)
+            log_warn("config using deprecated '%s' key, should be replaced with the '%s' key.",
+                     settings[i].key, settings[i].now);
+        if (setting_set(&settings[i], config, values[i], reterr) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* 0, or -1 with a log line. A file that is not there is fine unless it is `required`. */
+static int load_file(struct config *config, const char *path, bool required)
+{
+    CLEANUP(cmd_error_done) struct cmd_error error = { 0 };
+    CLEANUP(free_valuesp) char **values = calloc(setting_count, sizeof(*values));
+    int r = -ENOMEM;
+
+    if (values != NULL)
+        r = config_file_read(path, keep_value, values, &error);
+    if (r == -ENOENT && !required)
+        return 0;
+    if (r == 0)
+        r = set_values(config, values, &error);
+    if (r < 0)
+        log_err("error loading configuration from path: %s, %s", path,
+                error.text != NULL ? error.text : err_text(r));
+    return r < 0 ? -1 : 0;
+}
+
+static int load_files(struct config *config, const char *option_path)
+{
+    const char *path = option_path != NULL ? option_path : getenv("QGA_CONF");
+
+    return load_file(config, path != NULL ? path : CONFIG_DEFAULT_FILE, option_path != NULL);
+}
+
+/* True if the service manager passed a socket to this very process (sd_listen_fds(3)). */
+static bool socket_passed(void)
+{
+    const char *pid = getenv("LISTEN_PID");
+
+    return pid != NULL && getenv("LISTEN_FDS") != NULL && strtol(pid, NULL, 10) == getpid();
+}
+
+/* The path that the method has by itself. 0, or -1 with a log line. */
+static int complete_path(struct config *config)
+{
+    CLEANUP(cmd_error_done) struct cmd_error error = { 0 };
+    enum channel_method method;
+    const char *path = NULL;
+
+    if (config->path != NULL)
+        return 0;
+    if (channel_method_parse(config->method, &method) == 0)
+        path = channel_default_path(method);
+    if (path == NULL && socket_passed())
+        return 0;
+    if (path == NULL) {
+        log_err("must specify a path for this channel");
+        return -1;
+    }
+    if (setting_set_plain(setting_find("path"), config, path, &error) < 0) {
+        log_err("config: %s", error.text);
+        return -1;
+    }
+    return 0;
+}
+
+static enum config_result print_config(const struct config *config)
+{
+    CLEANUP(buf_done) struct buf text = { 0 };
+
+    config_dump(config, &text);
+    if (!buf_ok(&text) || fwrite(text.data, 1, text.len, stdout) != text.len ||
+        fflush(stdout) != 0) {
+        log_err("config: cannot print the configuration");
+        return CONFIG_FAILED;
+    }
+    return CONFIG_DONE;
+}
+
+enum config_result config_load(int argc, char **argv, struct config *ret_config)
+{
+    enum config_result result;
+    const char *path;
+    bool dump;
+
+    *ret_config = (struct config){ 0 };
+    result = options_scan(argc, argv, &path);
+    if (result != CONFIG_RUN)
+        return result;
+    if (set_defaults(ret_config) < 0 || load_files(ret_config, path) < 0)
+        return CONFIG_FAILED;
+    result = options_apply(argc, argv, ret_config, &dump);
+    if (result != CONFIG_RUN)
+        return result;
+    if (complete_path(ret_config) < 0)
+        return CONFIG_FAILED;
+    return dump ? print_config(ret_config) : CONFIG_RUN;
+}
+
+/* NULL and absolute paths stay as they are. */
+static int absolute_path(char **path)
+{
+    char cwd[PATH_MAX];
+    char *absolute;
+
+    if (*path == NULL || **path == '/')
+        return 0;
+    if (getcwd(cwd, sizeof(cwd)) == NULL)
+        return -errno;
+    if (asprintf(&absolute, "%s/%s", cwd, *path) < 0)
+        return -ENOMEM;
+    free(*path);
+    *path = absolute;
+    return 0;
+}
+
+int config_absolute_paths(struct config *config)
+{
+    char **paths[] = { &config->path, &config->logfile, &config->pidfile, &config->fsfreeze_hook };
+    bool is_address = strcmp(config->method, channel_method_name(CHANNEL_VSOCK_LISTEN)) == 0;
+    size_t i;
+    int r;
+
+    for (i = is_address ? 1 : 0; i < ARRAY_LEN(paths); i++) {
+        r = absolute_path(paths[i]);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+void config_done(struct config *config)
+{
+    size_t i;
+
+    for (i = 0; i < setting_count; i++)
+        setting_clear(&settings[i], config);
+}

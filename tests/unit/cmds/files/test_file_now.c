@@ -1,0 +1,170 @@
+/*
+ * Small requests on the I/O thread: done without waiting, or left to the ordinary handler with
+ * nothing changed.
+ */
+#include "unit/cmds/files/file_calls.h"
+
+#include "cmds/files/file_table.h"
+
+#define WOULD_BLOCK 1
+
+static const char *memory_path(void)
+{
+    static char path[64];
+
+    snprintf(path, sizeof(path), "/dev/shm/pqga-test-now-%d", getpid());
+    return path;
+}
+
+static void setup_memory_file(const char *text)
+{
+    FILE *file = fopen(memory_path(), "w");
+
+    if (!file)
+        skip();
+    fputs(text, file);
+    fclose(file);
+}
+
+/* Calls a handler of the I/O thread: the reply's text, or NULL when it would wait. */
+static char *call_now(struct fixture *fixture, command_fn *run, void *args)
+{
+    struct cmd_reply reply = { 0 };
+    int r = run(&fixture->env, args, &reply);
+    char *text;
+
+    assert_null(reply.error.text);
+    if (r == WOULD_BLOCK) {
+        buf_done(&reply.text);
+        return NULL;
+    }
+    assert_int_equal(r, 0);
+    assert_true(reply.is_text);
+    text = strdup(buf_terminate(&reply.text));
+    buf_done(&reply.text);
+    return text;
+}
+
+static void assert_now(struct fixture *fixture, command_fn *run, void *args, const char *expected)
+{
+    char *text = call_now(fixture, run, args);
+
+    if (expected)
+        assert_string_equal(text, expected);
+    else
+        assert_null(text);
+    free(text);
+}
+
+static void assert_read_now(struct fixture *fixture, int64_t handle, int64_t count,
+                            const char *expected)
+{
+    struct file_read_args args = { .handle = handle, .count = count, .has_count = true };
+
+    assert_now(fixture, cmd_file_read_now, &args, expected);
+}
+
+static void a_memory_file_is_read_written_and_positioned(void **state)
+{
+    struct fixture *fixture = *state;
+    struct file_seek_args seek = { .offset = 1, .whence = 0 };
+    struct file_write_args write = { .buf_b64 = arg("eHk=") };
+    int64_t handle;
+
+    setup_memory_file("abcdef");
+    handle = open_file(fixture, memory_path(), "r+");
+    seek.handle = write.handle = handle;
+    assert_read_now(fixture, handle, 3, "{\"buf-b64\": \"YWJj\", \"count\": 3, \"eof\": false}");
+    assert_read_now(fixture, handle, 100, "{\"buf-b64\": \"ZGVm\", \"count\": 3, \"eof\": true}");
+    assert_now(fixture, cmd_file_seek_now, &seek, "{\"position\": 1, \"eof\": false}");
+    assert_now(fixture, cmd_file_write_now, &write, "{\"count\": 2, \"eof\": false}");
+    assert_read_now(fixture, handle, 1, "{\"buf-b64\": \"ZA==\", \"count\": 1, \"eof\": false}");
+    seek.offset = 0;
+    assert_now(fixture, cmd_file_seek_now, &seek, "{\"position\": 0, \"eof\": false}");
+    assert_read(fixture, handle, 6, "{\"buf-b64\": \"YXh5ZGVm\", \"count\": 6, \"eof\": false}");
+    unlink(memory_path());
+}
+
+static void what_the_page_cache_holds_is_read_or_left_with_the_position(void **state)
+{
+    struct fixture *fixture = *state;
+    struct file_read_args args = { .count = 3, .has_count = true };
+    char path[128];
+    FILE *file;
+    char *text;
+
+    snprintf(path, sizeof(path), "%s/cached", fixture->dir);
+    file = fopen(path, "w");
+    fputs("abc", file);
+    fclose(file);
+    args.handle = open_file(fixture, path, "r");
+    text = call_now(fixture, cmd_file_read_now, &args);
+    if (text) /* else this filesystem cannot say what is cached */
+        assert_string_equal(text, "{\"buf-b64\": \"YWJj\", \"count\": 3, \"eof\": false}");
+    else
+        assert_read(fixture, args.handle, 3,
+                    "{\"buf-b64\": \"YWJj\", \"count\": 3, \"eof\": false}");
+    free(text);
+}
+
+static void unusual_requests_are_left_to_a_worker(void **state)
+{
+    struct fixture *fixture = *state;
+    struct file_write_args bad = { .buf_b64 = arg("!!!!") }, empty = { .buf_b64 = arg("") };
+    struct file_write_args counted = { .buf_b64 = arg("YWJj"), .count = 1, .has_count = true };
+    struct file_seek_args from_end = { .offset = 0, .whence = 2 };
+    int64_t handle, appending;
+
+    setup_memory_file("abc");
+    handle = open_file(fixture, memory_path(), "r+");
+    appending = open_file(fixture, memory_path(), "a");
+    bad.handle = counted.handle = from_end.handle = handle;
+    empty.handle = appending;
+    assert_read_now(fixture, 99999, 1, NULL);
+    assert_read_now(fixture, handle, -1, NULL);
+    assert_read_now(fixture, handle, FILE_NOW_MAX_BYTES + 1, NULL);
+    assert_now(fixture, cmd_file_write_now, &bad, NULL);
+    assert_string_equal(bad.buf_b64.text, "!!!!");
+    assert_now(fixture, cmd_file_write_now, &counted, NULL);
+    assert_string_equal(counted.buf_b64.text, "YWJj");
+    assert_now(fixture, cmd_file_write_now, &empty, NULL);
+    assert_now(fixture, cmd_file_seek_now, &from_end, NULL);
+    assert_read(fixture, handle, 9, "{\"buf-b64\": \"YWJj\", \"count\": 3, \"eof\": true}");
+    unlink(memory_path());
+}
+
+static void a_file_in_use_and_one_without_positions_are_left_to_a_worker(void **state)
+{
+    struct fixture *fixture = *state;
+    struct cmd_error error = { 0 };
+    struct file *busy;
+    int64_t handle, fifo;
+    char path[128];
+
+    setup_memory_file("abc");
+    handle = open_file(fixture, memory_path(), "r");
+    busy = file_table_lock(fixture->env.files, handle, &error);
+    assert_non_null(busy);
+    assert_read_now(fixture, handle, 1, NULL);
+    file_unlockp(&busy);
+    assert_read_now(fixture, handle, 1, "{\"buf-b64\": \"YQ==\", \"count\": 1, \"eof\": false}");
+    snprintf(path, sizeof(path), "%s/fifo", fixture->dir);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    fifo = open_file(fixture, path, "r");
+    assert_read_now(fixture, fifo, 1, NULL);
+    unlink(memory_path());
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(a_memory_file_is_read_written_and_positioned),
+        CASE(what_the_page_cache_holds_is_read_or_left_with_the_position),
+        CASE(unusual_requests_are_left_to_a_worker),
+        CASE(a_file_in_use_and_one_without_positions_are_left_to_a_worker),
+    };
+
+    return cmocka_run_group_tests_name("file_now", tests, NULL, NULL);
+}

@@ -1,0 +1,700 @@
+#include "cmds/linux/freeze/fsfreeze.h"
+
+#include "base/frozen.h"
+#include "cmds/linux/freeze/freeze.h"
+#include "unit/cmds/linux/fake_fs.h"
+#include "unit/cmds/linux/guest_tree.h"
+
+#define MOUNTINFO                                                                                  \
+    "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"                                                         \
+    "2 1 0:9 / /run rw - tmpfs tmpfs rw\n"                                                         \
+    "3 1 8:2 / /boot rw - ext4 /dev/sda2 rw\n"                                                     \
+    "4 1 8:3 / /data rw - xfs /dev/sda3 rw\n"                                                      \
+    "5 1 8:3 /www /www rw - xfs /dev/sda3 rw\n"
+
+struct guest {
+    struct guest_tree tree;
+    struct freeze_config config;
+    struct cmd_env env;
+    struct state *store;
+};
+
+static int set_up(void **state)
+{
+    struct guest *guest = calloc(1, sizeof(*guest));
+
+    assert_non_null(guest);
+    tree_init(&guest->tree);
+    tree_write(&guest->tree, "/proc/self/mountinfo", MOUNTINFO, 0644);
+    tree_write(&guest->tree, "/proc/sys/kernel/random/boot_id", "boot-1\n", 0644);
+    assert_int_equal(state_open(guest->tree.dir, &guest->store), 0);
+    ga_frozen_init(guest->store);
+    guest->config.hook_timeout_sec = 100;
+    guest->env.root = guest->tree.root;
+    guest->env.freeze = &guest->config;
+    freeze_limits = (struct freeze_limits){ .patience_ms = 10000, .second_in_ms = 1000 };
+    fake_fs_reset();
+    *state = guest;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct guest *guest = *state;
+
+    fsfreeze_finish(&guest->env);
+    assert_false(ga_is_frozen());
+    state_close(guest->store);
+    tree_done(&guest->tree);
+    free(guest);
+    return 0;
+}
+
+/* The number a command answered with; -1 and its text in `error` (may be NULL: unexpected). */
+static int64_t run(command_fn *command, struct guest *guest, void *args, char **ret_error)
+{
+    struct cmd_reply reply = { 0 };
+    int64_t value = -1;
+
+    if (command(&guest->env, args, &reply) == 0)
+        value = json_object_get_int64(reply.value);
+    else if (!ret_error)
+        fail_msg("%s", reply.error.text);
+    else
+        *ret_error = TAKE_PTR(reply.error.text);
+    json_object_put(reply.value);
+    cmd_error_done(&reply.error);
+    return value;
+}
+
+static int64_t freeze(struct guest *guest)
+{
+    return run(cmd_fsfreeze_freeze, guest, NULL, NULL);
+}
+
+static int64_t freeze_list(struct guest *guest, const char *first, const char *second)
+{
+    char names[2][32];
+    struct arg_str items[2] = { { .text = names[0] }, { .text = names[1] } };
+    struct freeze_list_args args = {
+        .mountpoints = { .items = items, .count = second ? 2 : 1 },
+        .has_mountpoints = true,
+    };
+
+    snprintf(names[0], sizeof(names[0]), "%s", first);
+    snprintf(names[1], sizeof(names[1]), "%s", second ? second : "");
+    return run(cmd_fsfreeze_freeze_list, guest, &args, NULL);
+}
+
+static int64_t thaw(struct guest *guest)
+{
+    return run(cmd_fsfreeze_thaw, guest, NULL, NULL);
+}
+
+static void assert_fails(command_fn *command, struct guest *guest, const char *text)
+{
+    char *error = NULL;
+
+    assert_int_equal(run(command, guest, NULL, &error), -1);
+    assert_string_equal(error, text);
+    free(error);
+}
+
+static void assert_status(struct guest *guest, const char *status)
+{
+    struct cmd_reply reply = { 0 };
+
+    assert_int_equal(cmd_fsfreeze_status(&guest->env, NULL, &reply), 0);
+    assert_string_equal(json_object_get_string(reply.value), status);
+    json_object_put(reply.value);
+}
+
+static void install_hook(struct guest *guest, const char *body)
+{
+    char script[512];
+
+    snprintf(script, sizeof(script), "#!/bin/sh\necho $1 >>%s/hook.log\n%s\n", guest->tree.dir,
+             body);
+    tree_write(&guest->tree, "/hook", script, 0755);
+    guest->config.hook = "/hook";
+}
+
+static void assert_hooks(struct guest *guest, const char *log)
+{
+    assert_string_equal(tree_read(&guest->tree, "/hook.log"), log);
+}
+
+/* Bounded: the automatic thaw has no event to wait for from outside. */
+static void wait_thawed(void)
+{
+    for (int i = 0; i < 2000 && ga_is_frozen(); i++)
+        nanosleep(&(struct timespec){ .tv_nsec = 10 * NSEC_PER_MSEC }, NULL);
+    assert_false(ga_is_frozen());
+}
+
+static void freeze_goes_against_mount_order_and_thaw_with_it(void **state)
+{
+    struct guest *guest = *state;
+
+    assert_status(guest, "thawed");
+    assert_int_equal(freeze(guest), 3);
+    assert_status(guest, "frozen");
+    assert_int_equal(thaw(guest), 3);
+    assert_status(guest, "thawed");
+    assert_string_equal(fake.done, "+/data +/boot +/ -/ -/boot -/data");
+}
+
+static void thaw_when_thawed_is_zero(void **state)
+{
+    assert_int_equal(thaw(*state), 0);
+}
+
+static void freeze_when_frozen_is_refused_like_any_command(void **state)
+{
+    struct guest *guest = *state;
+    struct cmd_reply reply = { 0 };
+
+    freeze(guest);
+    assert_int_equal(cmd_fsfreeze_freeze(&guest->env, NULL, &reply), -1);
+    assert_int_equal(reply.error.class, CMD_ERROR_NOT_FOUND);
+    assert_string_equal(reply.error.text, "Command guest-fsfreeze-freeze has been disabled: "
+                                          "the command is not allowed");
+    cmd_error_done(&reply.error);
+    assert_int_equal(thaw(guest), 3);
+}
+
+static void a_list_freezes_what_it_names_by_any_mount(void **state)
+{
+    struct guest *guest = *state;
+
+    assert_int_equal(freeze_list(guest, "/www", "/nowhere"), 1);
+    assert_int_equal(thaw(guest), 1);
+    assert_string_equal(fake.done, "+/data -/data");
+}
+
+static void a_list_of_unknown_names_freezes_nothing(void **state)
+{
+    struct guest *guest = *state;
+
+    install_hook(guest, "exit 0");
+    assert_int_equal(freeze_list(guest, "/nowhere", NULL), 0);
+    assert_status(guest, "thawed");
+    assert_hooks(guest, "freeze\nthaw\n");
+    assert_false(state_marker_get(guest->store, NULL, 0));
+}
+
+static void an_omitted_list_freezes_all(void **state)
+{
+    struct guest *guest = *state;
+    struct freeze_list_args args = { 0 };
+
+    assert_int_equal(run(cmd_fsfreeze_freeze_list, guest, &args, NULL), 3);
+    assert_int_equal(thaw(guest), 3);
+}
+
+static void excluded_filesystems_are_left_alone(void **state)
+{
+    struct guest *guest = *state;
+    const char *const exclude[] = { "/www", NULL };
+
+    guest->config.exclude = exclude;
+    assert_int_equal(freeze(guest), 2);
+    assert_int_equal(thaw(guest), 2);
+    assert_string_equal(fake.done, "+/boot +/ -/ -/boot");
+}
+
+static void a_filesystem_that_cannot_freeze_is_ignored(void **state)
+{
+    struct guest *guest = *state;
+
+    fake.fail_on = "/boot";
+    fake.error = EOPNOTSUPP;
+    assert_int_equal(freeze(guest), 2);
+    assert_int_equal(thaw(guest), 2);
+}
+
+static void one_that_is_frozen_already_is_not_counted_but_thawed(void **state)
+{
+    struct guest *guest = *state;
+    struct mount boot = { .target = (char[]){ "/boot" }, .major = 8, .minor = 2 };
+
+    fake_freeze(fake_open(&guest->tree.root, &boot));
+    assert_int_equal(freeze(guest), 2);
+    assert_int_equal(thaw(guest), 3);
+}
+
+static void a_failure_thaws_everything_and_names_mount_and_errno(void **state)
+{
+    struct guest *guest = *state;
+
+    install_hook(guest, "exit 0");
+    fake.fail_on = "/boot";
+    fake.error = EIO;
+    assert_fails(cmd_fsfreeze_freeze, guest, "failed to freeze /boot: Input/output error");
+    assert_string_equal(fake.done, "+/data -/data");
+    assert_status(guest, "thawed");
+    assert_hooks(guest, "freeze\nthaw\n");
+    assert_false(state_marker_get(guest->store, NULL, 0));
+}
+
+static void a_mount_that_cannot_be_opened_is_a_failure(void **state)
+{
+    struct guest *guest = *state;
+
+    fake.fail_open_on = "/boot";
+    fake.error = EACCES;
+    assert_fails(cmd_fsfreeze_freeze, guest, "failed to open /boot: Permission denied");
+    assert_int_equal(fake_fs_frozen_count(), 0);
+}
+
+static void a_hidden_mount_is_reached_through_another(void **state)
+{
+    struct guest *guest = *state;
+
+    fake.fail_open_on = "/data";
+    fake.error = ESTALE;
+    assert_int_equal(freeze(guest), 3);
+    assert_string_equal(fake.done, "+/www +/boot +/");
+    assert_int_equal(thaw(guest), 3);
+}
+
+static void a_mount_that_is_hidden_everywhere_is_ignored(void **state)
+{
+    struct guest *guest = *state;
+
+    fake.fail_open_on = "/boot";
+    fake.error = ESTALE;
+    assert_int_equal(freeze(guest), 2);
+    assert_int_equal(thaw(guest), 2);
+}
+
+static void hooks_come_in_pairs(void **state)
+{
+    struct guest *guest = *state;
+
+    install_hook(guest, "exit 0");
+    freeze(guest);
+    assert_hooks(guest, "freeze\n");
+    thaw(guest);
+    assert_hooks(guest, "freeze\nthaw\n");
+}
+
+static void a_hook_that_fails_vetoes_the_freeze_and_is_told_of_the_thaw(void **state)
+{
+    struct guest *guest = *state;
+
+    install_hook(guest, "[ $1 = thaw ] || exit 3");
+    assert_fails(cmd_fsfreeze_freeze, guest, "fsfreeze hook has failed with status 3");
+    assert_string_equal(fake.done, "");
+    assert_hooks(guest, "freeze\nthaw\n");
+}
+
+static void a_hook_that_is_killed_is_a_failure(void **state)
+{
+    struct guest *guest = *state;
+
+    install_hook(guest, "[ $1 = thaw ] || kill -9 $$");
+    assert_fails(cmd_fsfreeze_freeze, guest, "fsfreeze hook has terminated abnormally");
+}
+
+static void a_hook_that_hangs_is_ended(void **state)
+{
+    struct guest *guest = *state;
+
+    install_hook(guest, "[ $1 = thaw ] || sleep 1000");
+    freeze_limits.second_in_ms = 10;
+    guest->config.hook_timeout_sec = 10;
+    assert_fails(cmd_fsfreeze_freeze, guest, "fsfreeze hook did not end within 10 s");
+    assert_status(guest, "thawed");
+}
+
+static void a_missing_hook_is_an_error_and_no_thaw_hook_runs(void **state)
+{
+    struct guest *guest = *state;
+
+    guest->config.hook = "/missing";
+    assert_fails(cmd_fsfreeze_freeze, guest,
+                 "can't access fsfreeze hook '/missing': No such file or directory");
+    assert_string_equal(fake.done, "");
+}
+
+static void a_thaw_hook_that_fails_is_told_but_all_is_thawed(void **state)
+{
+    struct guest *guest = *state;
+
+    install_hook(guest, "[ $1 = freeze ] || exit 1");
+    freeze(guest);
+    assert_fails(cmd_fsfreeze_thaw, guest, "fsfreeze hook has failed with status 1");
+    assert_status(guest, "thawed");
+    assert_int_equal(fake_fs_frozen_count(), 0);
+}
+
+static void a_missing_mount_table_is_an_error_and_pairs_the_hook(void **state)
+{
+    struct guest *guest = *state;
+
+    char path[256];
+
+    install_hook(guest, "exit 0");
+    snprintf(path, sizeof(path), "%s/proc/self/mountinfo", guest->tree.dir);
+    assert_int_equal(unlink(path), 0);
+    assert_fails(cmd_fsfreeze_freeze, guest,
+                 "failed to read the mount table: No such file or directory");
+    assert_hooks(guest, "freeze\nthaw\n");
+}
+
+static void a_thaw_without_a_mount_table_can_be_tried_again(void **state)
+{
+    struct guest *guest = *state;
+    char path[256];
+
+    freeze(guest);
+    snprintf(path, sizeof(path), "%s/proc/self/mountinfo", guest->tree.dir);
+    assert_int_equal(unlink(path), 0);
+    assert_fails(cmd_fsfreeze_thaw, guest,
+                 "failed to read the mount table: No such file or directory");
+    assert_status(guest, "frozen");
+    tree_write(&guest->tree, "/proc/self/mountinfo", MOUNTINFO, 0644);
+    assert_int_equal(thaw(guest), 3);
+}
+
+static void the_marker_stands_while_frozen(void **state)
+{
+    struct guest *guest = *state;
+    char text[FREEZE_MARKER_MAX];
+
+    freeze(guest);
+    assert_true(state_marker_get(guest->store, text, sizeof(text)));
+    assert_string_equal(text, "thaw-at-ms=-1 boot=boot-1\n");
+    thaw(guest);
+    assert_false(state_marker_get(guest->store, NULL, 0));
+}
+
+/* As after kill -9: the filesystems are frozen, the process knows nothing but the marker. */
+static void restart_frozen(struct guest *guest, const char *marker)
+{
+    struct mount mounts[] = {
+        { .target = (char[]){ "/" }, .major = 8, .minor = 1 },
+        { .target = (char[]){ "/data" }, .major = 8, .minor = 3 },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(mounts); i++)
+        fake_freeze(fake_open(&guest->tree.root, &mounts[i]));
+    assert_int_equal(state_marker_set(guest->store, marker), 0);
+    ga_frozen_init(guest->store);
+    fsfreeze_resume(&guest->env, guest->store);
+}
+
+static void thaw_works_after_a_restart(void **state)
+{
+    struct guest *guest = *state;
+    const char *const exclude[] = { "/data", NULL };
+
+    install_hook(guest, "exit 0");
+    guest->config.exclude = exclude; /* new: the old process froze it */
+    restart_frozen(guest, "thaw-at-ms=-1 boot=boot-1\n");
+    assert_status(guest, "frozen");
+    assert_int_equal(thaw(guest), 2);
+    assert_hooks(guest, "thaw\n");
+}
+
+static void a_deadline_that_passed_during_the_restart_thaws_at_once(void **state)
+{
+    struct guest *guest = *state;
+
+    restart_frozen(guest, "thaw-at-ms=1 boot=boot-1\n");
+    wait_thawed();
+    assert_int_equal(thaw(guest), 0);
+    assert_int_equal(fake_fs_frozen_count(), 0);
+}
+
+static void a_marker_of_an_earlier_boot_is_thawed_at_once(void **state)
+{
+    restart_frozen(*state, "thaw-at-ms=-1 boot=boot-0\n");
+    wait_thawed();
+}
+
+static void a_marker_of_qemu_ga_gets_the_configured_time(void **state)
+{
+    struct guest *guest = *state;
+    struct freeze_job job = { .root = &guest->tree.root, .config = &guest->config };
+
+    assert_int_equal(freeze_marker_left_ms(&job, ""), -1);
+    guest->config.freeze_timeout_sec = 600;
+    assert_int_equal(freeze_marker_left_ms(&job, ""), 600000);
+}
+
+static void the_deadline_survives_in_the_marker(void **state)
+{
+    struct guest *guest = *state;
+    struct freeze_job job = { .root = &guest->tree.root, .config = &guest->config };
+    char text[FREEZE_MARKER_MAX];
+    int64_t left_ms;
+
+    guest->config.freeze_timeout_sec = 600;
+    freeze_marker_format(&job, text);
+    left_ms = freeze_marker_left_ms(&job, text);
+    assert_true(left_ms > 0 && left_ms <= 600000);
+}
+
+static void the_guest_thaws_by_itself_and_the_host_gets_zero(void **state)
+{
+    struct guest *guest = *state;
+    char *error = NULL;
+
+    install_hook(guest, "exit 0");
+    freeze_limits.second_in_ms = 20;
+    guest->config.freeze_timeout_sec = 1;
+    guest->config.hook_timeout_sec = 5000;
+    /* On a slow machine the time is over before the freeze is. */
+    if (run(cmd_fsfreeze_freeze, guest, NULL, &error) < 0)
+        assert_string_equal(error, "the freeze was stopped by a thaw");
+    free(error);
+    wait_thawed();
+    assert_int_equal(thaw(guest), 0);
+    assert_hooks(guest, "freeze\nthaw\n");
+    assert_int_equal(fake_fs_frozen_count(), 0);
+}
+
+static void an_automatic_thaw_that_fails_is_tried_again(void **state)
+{
+    struct guest *guest = *state;
+    struct freeze_job job = { .root = &guest->tree.root, .config = &guest->config };
+    char path[256], kept[256];
+
+    freeze(guest);
+    snprintf(path, sizeof(path), "%s/proc/self/mountinfo", guest->tree.dir);
+    snprintf(kept, sizeof(kept), "%s/kept", guest->tree.dir);
+    assert_int_equal(rename(path, kept), 0);
+    freeze_limits.second_in_ms = 10; /* a tenth of a second between two attempts */
+    assert_int_equal(freeze_timer_arm(&job, 1), 0);
+    nanosleep(&(struct timespec){ .tv_nsec = 50 * NSEC_PER_MSEC }, NULL);
+    assert_status(guest, "frozen");
+    assert_int_equal(rename(kept, path), 0);
+    wait_thawed();
+    assert_int_equal(fake_fs_frozen_count(), 0);
+}
+
+static void a_thaw_in_time_disarms_the_timer_for_the_next_freeze(void **state)
+{
+    struct guest *guest = *state;
+
+    guest->config.freeze_timeout_sec = 600;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(freeze(guest), 3);
+        assert_int_equal(thaw(guest), 3);
+    }
+}
+
+struct freezer {
+    struct guest *guest;
+    pthread_t thread;
+    int64_t result;
+    char *error;
+};
+
+static void *freezer_main(void *arg)
+{
+    struct freezer *freezer = arg;
+
+    freezer->result = run(cmd_fsfreeze_freeze, freezer->guest, NULL, &freezer->error);
+    return NULL;
+}
+
+static void freezer_start(struct freezer *freezer, struct guest *guest)
+{
+    *freezer = (struct freezer){ .guest = guest };
+    PTOK(pthread_create(&freezer->thread, NULL, freezer_main, freezer));
+}
+
+static void freezer_join(struct freezer *freezer, const char *error)
+{
+    struct timespec limit;
+
+    clock_gettime(CLOCK_REALTIME, &limit);
+    limit.tv_sec += FAKE_WAIT_SEC;
+    PTOK(pthread_timedjoin_np(freezer->thread, NULL, &limit));
+    assert_int_equal(freezer->result, -1);
+    assert_string_equal(freezer->error, error);
+    free(freezer->error);
+}
+
+static void *thawer_main(void *arg)
+{
+    struct freezer *thawer = arg;
+
+    thawer->result = run(cmd_fsfreeze_thaw, thawer->guest, NULL, &thawer->error);
+    return NULL;
+}
+
+/* Whether the thaw is there before the freeze goes on is up to the machine: either the freeze is
+ * stopped and undone, or it ends and is thawed. */
+static void a_thaw_during_a_freeze_leaves_nothing_frozen(void **state)
+{
+    struct guest *guest = *state;
+    struct freezer freezer, thawer = { .guest = guest };
+
+    install_hook(guest, "exit 0");
+    fake.hang_on = "/boot";
+    freezer_start(&freezer, guest);
+    fake_fs_wait_hanging();
+    PTOK(pthread_create(&thawer.thread, NULL, thawer_main, &thawer));
+    nanosleep(&(struct timespec){ .tv_nsec = 50 * NSEC_PER_MSEC }, NULL);
+    fake_fs_release();
+    PTOK(pthread_join(thawer.thread, NULL));
+    PTOK(pthread_join(freezer.thread, NULL));
+    if (freezer.result < 0) {
+        assert_string_equal(freezer.error, "the freeze was stopped by a thaw");
+        assert_int_equal(thawer.result, 0);
+        assert_string_equal(fake.done, "+/data +/boot -/boot -/data");
+    } else {
+        assert_int_equal(freezer.result, 3);
+        assert_int_equal(thawer.result, 3);
+    }
+    free(freezer.error);
+    assert_status(guest, "thawed");
+    assert_int_equal(fake_fs_frozen_count(), 0);
+    assert_hooks(guest, "freeze\nthaw\n");
+}
+
+static void a_second_freeze_during_one_is_refused(void **state)
+{
+    struct guest *guest = *state;
+    struct freezer freezer;
+    char *error = NULL;
+
+    fake.hang_on = "/boot";
+    freezer_start(&freezer, guest);
+    fake_fs_wait_hanging();
+    assert_int_equal(run(cmd_fsfreeze_freeze, guest, NULL, &error), -1);
+    free(error);
+    fake_fs_release();
+    PTOK(pthread_join(freezer.thread, NULL));
+    assert_int_equal(freezer.result, 3);
+    assert_int_equal(thaw(guest), 3);
+}
+
+static void a_thaw_during_the_freeze_hook_calls_the_freeze_off(void **state)
+{
+    struct guest *guest = *state;
+    struct freezer freezer;
+
+    install_hook(guest, "[ $1 = thaw ] && exit; cd ${0%/*}; for i in $(seq 2000); do "
+                        "[ -e go ] && exit; sleep 0.01; done");
+    freeze_limits.patience_ms = 20;
+    freezer_start(&freezer, guest);
+    for (int i = 0; i < 2000 && !*tree_read(&guest->tree, "/hook.log"); i++)
+        nanosleep(&(struct timespec){ .tv_nsec = 10 * NSEC_PER_MSEC }, NULL);
+    assert_int_equal(thaw(guest), 0);
+    tree_write(&guest->tree, "/go", "", 0644);
+    freezer_join(&freezer, "the freeze was stopped by a thaw");
+    assert_string_equal(fake.done, "");
+    assert_hooks(guest, "freeze\nthaw\n");
+}
+
+static void a_stuck_freeze_is_overtaken_by_a_thaw(void **state)
+{
+    struct guest *guest = *state;
+    struct freezer freezer;
+
+    install_hook(guest, "exit 0");
+    freeze_limits.patience_ms = 20;
+    fake.hang_on = "/boot";
+    freezer_start(&freezer, guest);
+    fake_fs_wait_hanging();
+    assert_status(guest, "frozen");
+
+    assert_int_equal(thaw(guest), 1); /* /data; /boot hangs */
+    assert_status(guest, "thawed");
+    assert_int_equal(thaw(guest), 0);
+    assert_fails(cmd_fsfreeze_freeze, guest, "an earlier freeze still hangs on /boot");
+
+    fake_fs_release();
+    freezer_join(&freezer, "failed to freeze /boot in time: the guest was thawed meanwhile");
+    assert_string_equal(fake.done, "+/data -/data +/boot -/boot");
+    assert_hooks(guest, "freeze\nthaw\n");
+
+    fake.hang_on = NULL;
+    assert_int_equal(freeze(guest), 3);
+    assert_int_equal(thaw(guest), 3);
+}
+
+static void a_stuck_freeze_that_fails_at_last_needs_no_thaw(void **state)
+{
+    struct guest *guest = *state;
+    struct freezer freezer;
+
+    freeze_limits.patience_ms = 20;
+    fake.hang_on = fake.fail_on = "/boot";
+    fake.error = EIO;
+    freezer_start(&freezer, guest);
+    fake_fs_wait_hanging();
+    assert_int_equal(thaw(guest), 1);
+    fake_fs_release();
+    freezer_join(&freezer, "failed to freeze /boot in time: the guest was thawed meanwhile");
+    assert_string_equal(fake.done, "+/data -/data");
+}
+
+static void a_stuck_freeze_is_thawed_by_the_timer(void **state)
+{
+    struct guest *guest = *state;
+    struct freeze_job job = { .root = &guest->tree.root, .config = &guest->config };
+    struct freezer freezer;
+
+    freeze_limits.patience_ms = 20;
+    guest->config.freeze_timeout_sec = 600;
+    fake.hang_on = "/";
+    freezer_start(&freezer, guest);
+    fake_fs_wait_hanging();
+    assert_int_equal(freeze_timer_arm(&job, 1), 0); /* time flies */
+    wait_thawed();
+    assert_int_equal(thaw(guest), 0);
+    fake_fs_release();
+    freezer_join(&freezer, "failed to freeze / in time: the guest was thawed meanwhile");
+    assert_string_equal(fake.done, "+/data +/boot -/boot -/data +/ -/");
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        CASE(freeze_goes_against_mount_order_and_thaw_with_it),
+        CASE(thaw_when_thawed_is_zero),
+        CASE(freeze_when_frozen_is_refused_like_any_command),
+        CASE(a_list_freezes_what_it_names_by_any_mount),
+        CASE(a_list_of_unknown_names_freezes_nothing),
+        CASE(an_omitted_list_freezes_all),
+        CASE(excluded_filesystems_are_left_alone),
+        CASE(a_filesystem_that_cannot_freeze_is_ignored),
+        CASE(one_that_is_frozen_already_is_not_counted_but_thawed),
+        CASE(a_failure_thaws_everything_and_names_mount_and_errno),
+        CASE(a_mount_that_cannot_be_opened_is_a_failure),
+        CASE(a_hidden_mount_is_reached_through_another),
+        CASE(a_mount_that_is_hidden_everywhere_is_ignored),
+        CASE(hooks_come_in_pairs),
+        CASE(a_hook_that_fails_vetoes_the_freeze_and_is_told_of_the_thaw),
+        CASE(a_hook_that_is_killed_is_a_failure),
+        CASE(a_hook_that_hangs_is_ended),
+        CASE(a_missing_hook_is_an_error_and_no_thaw_hook_runs),
+        CASE(a_thaw_hook_that_fails_is_told_but_all_is_thawed),
+        CASE(a_missing_mount_table_is_an_error_and_pairs_the_hook),
+        CASE(a_thaw_without_a_mount_table_can_be_tried_again),
+        CASE(the_marker_stands_while_frozen),
+        CASE(thaw_works_after_a_restart),
+        CASE(a_deadline_that_passed_during_the_restart_thaws_at_once),
+        CASE(a_marker_of_an_earlier_boot_is_thawed_at_once),
+        CASE(a_marker_of_qemu_ga_gets_the_configured_time),
+        CASE(the_deadline_survives_in_the_marker),
+        CASE(the_guest_thaws_by_itself_and_the_host_gets_zero),
+        CASE(an_automatic_thaw_that_fails_is_tried_again),
+        CASE(a_thaw_in_time_disarms_the_timer_for_the_next_freeze),
+        CASE(a_thaw_during_a_freeze_leaves_nothing_frozen),
+        CASE(a_second_freeze_during_one_is_refused),
+        CASE(a_thaw_during_the_freeze_hook_calls_the_freeze_off),
+        CASE(a_stuck_freeze_is_overtaken_by_a_thaw),
+        CASE(a_stuck_freeze_that_fails_at_last_needs_no_thaw),
+        CASE(a_stuck_freeze_is_thawed_by_the_timer),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
