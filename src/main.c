@@ -20,11 +20,11 @@ static int start(struct config *config, struct agent **ret_agent)
         if (r < 0)
             log_err("config: cannot make the paths absolute: %s", err_text(r));
     }
-    if (r < 0 || (config->daemonize && daemon_prepare(config->pidfile) < 0))
+    if (r < 0 || (config->daemonize && daemon_prepare(config->pidfile, config->statedir) < 0))
         return -1;
     if (agent_start(config, ret_agent) < 0)
         return -1;
-    if (config->daemonize && daemon_detach(config->pidfile) < 0)
+    if (config->daemonize && daemon_detach() < 0)
         return -1;
     daemon_notify_ready();
     return 0;
@@ -36,6 +36,7 @@ int main(int argc, char **argv)
     struct agent *agent = NULL;
     int status = EXIT_FAILURE;
 
+    daemon_open_standard_fds();
     block_init();
     switch (config_load(argc, argv, &config)) {
     case CONFIG_RUN:

@@ -14,153 +14,199 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#define MARKER_FILE "qga.state.isfrozen" /* base/state.h */
+
 /* Touched by the main thread only. */
 static struct {
-    const char *path; /* NULL: no pid file is ours */
+    const char *path; /* NULL: no pid file is wanted */
     int fd;           /* holds the lock; -1 while the file is put off */
-} pidfile = { .fd = -1 };
+    int frozen_fd;    /* holds the marker's lock while the file is put off */
+} pidfile = { .fd = -1, .frozen_fd = -1 };
 
+/* Of an open file description: it goes to the child with the descriptor, and stays when somebody
+ * else in this process (a host that reads the file) opens and closes the file. */
 static const struct flock whole_file = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
-/* 0, or -errno: -EAGAIN if another process holds the file. */
-static int pidfile_probe(const char *path)
+void daemon_open_standard_fds(void)
+{
+    int fd;
+
+    do {
+        fd = open("/dev/null", O_RDWR); /* NOLINT(android-cloexec-open): programs need them */
+        if (fd < 0)
+            fd = open("/", O_PATH); /* NOLINT(android-cloexec-open) */
+    } while (fd >= STDIN_FILENO && fd <= STDERR_FILENO);
+    fd_close(fd);
+}
+
+/* 0, or -errno: no file of our own that may be written over, or -ESTALE: it was removed or replaced
+ * between open and lock. */
+static int check_file_at(int fd, const char *path)
+{
+    struct stat ours, there;
+
+    if (fstat(fd, &ours) < 0)
+        return -errno;
+    if (!S_ISREG(ours.st_mode))
+        return -EINVAL;
+    if (ours.st_nlink == 0 || lstat(path, &there) < 0 || ours.st_dev != there.st_dev ||
+        ours.st_ino != there.st_ino)
+        return -ESTALE;
+    return ours.st_nlink > 1 ? -EMLINK : 0;
+}
+
+/* A locked descriptor of the file, or -errno: -EAGAIN if another process holds it. */
+static int pidfile_lock_once(const char *path)
+{
+    CLEANUP(fd_closep) int fd = -1;
+    int r;
+
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK, 0600);
+    if (fd < 0)
+        return -errno;
+    if (fcntl(fd, F_OFD_SETLK, &whole_file) < 0)
+        return errno == EACCES ? -EAGAIN : -errno;
+    r = check_file_at(fd, path);
+    return r < 0 ? r : TAKE_FD(fd);
+}
+
+static int log_lock_failure(int r)
+{
+    if (r == -EAGAIN)
+        log_err("Cannot lock pid file: %s", err_text(r));
+    else
+        log_err("Cannot open pid file: %s", err_text(r));
+    return -1;
+}
+
+/* A locked descriptor, or -1 with a log line. */
+static int pidfile_lock(const char *path)
+{
+    int fd;
+
+    do
+        fd = pidfile_lock_once(path);
+    while (fd == -ESTALE);
+    return fd < 0 ? log_lock_failure(fd) : fd;
+}
+
+/* The same in a guest found frozen, where nothing may be created or opened for writing: nobody may
+ * hold the pid file, if there is one, and the marker is locked in its place. 0 or -errno. */
+static int pidfile_check_frozen(const char *path)
 {
     CLEANUP(fd_closep) int fd = -1;
     struct flock lock = whole_file;
 
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return errno == ENOENT ? 0 : -errno;
-    if (fcntl(fd, F_GETLK, &lock) < 0)
+    if (fcntl(fd, F_OFD_GETLK, &lock) < 0)
         return -errno;
     return lock.l_type == F_UNLCK ? 0 : -EAGAIN;
 }
 
-int daemon_prepare(const char *path)
+/* 1: locked; 0: there is no marker, the guest is thawed; -1 with a log line. */
+static int marker_lock(const char *statedir)
 {
-    int r;
+    CLEANUP(free_ptr) char *path = NULL;
 
-    r = pidfile_probe(path);
-    if (r == -EAGAIN) {
-        log_err("Cannot lock pid file: %s", err_text(r));
-        return -1;
+    if (asprintf(&path, "%s/" MARKER_FILE, statedir) < 0) {
+        path = NULL;
+        return log_lock_failure(-ENOMEM);
     }
-    if (r < 0) {
-        log_err("Cannot open pid file: %s", err_text(r));
+    pidfile.frozen_fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
+    if (pidfile.frozen_fd < 0)
+        return 0; /* what is wrong with it the state directory's opener finds out */
+    if (flock(pidfile.frozen_fd, LOCK_EX | LOCK_NB) < 0)
+        return log_lock_failure(errno == EWOULDBLOCK ? -EAGAIN : -errno);
+    return 1;
+}
+
+int daemon_prepare(const char *path, const char *statedir)
+{
+    int frozen = marker_lock(statedir);
+    int r = 0;
+
+    if (frozen < 0)
         return -1;
+    if (frozen)
+        r = pidfile_check_frozen(path);
+    if (r < 0)
+        return log_lock_failure(r);
+    if (!frozen) {
+        pidfile.fd = pidfile_lock(path);
+        if (pidfile.fd < 0)
+            return -1;
     }
+    pidfile.path = path;
     umask(077);
     return 0;
 }
 
-/* True if `fd` is still the file at `path`: its owner may have removed it before we had the lock.
- */
-static bool is_file_at(int fd, const char *path)
-{
-    struct stat ours, theirs;
-
-    return fstat(fd, &ours) == 0 && stat(path, &theirs) == 0 && ours.st_dev == theirs.st_dev &&
-           ours.st_ino == theirs.st_ino;
-}
-
-/* A locked descriptor of the file, or -1 with a log line. */
-static int pidfile_lock(const char *path)
-{
-    for (;;) {
-        CLEANUP(fd_closep) int fd = -1;
-
-        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
-        if (fd < 0) {
-            log_err("Cannot open pid file: %s", err_text(errno));
-            return -1;
-        }
-        if (fcntl(fd, F_SETLK, &whole_file) < 0) {
-            log_err("Cannot lock pid file: %s", err_text(errno));
-            return -1;
-        }
-        if (is_file_at(fd, path))
-            return TAKE_FD(fd);
-    }
-}
-
+/* 0, or -1 with a log line. */
 static int pidfile_write(int fd)
 {
     char text[32];
     int len = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+    int r = 0;
 
     if (fchmod(fd, 0600) < 0 || ftruncate(fd, 0) < 0)
-        return -errno;
-    return fd_write_all(fd, text, (size_t)len);
-}
-
-/* 0, or -1 with a log line. */
-static int pidfile_make(const char *path)
-{
-    CLEANUP(fd_closep) int fd = pidfile_lock(path);
-    int r;
-
-    if (fd < 0)
-        return -1;
-    r = pidfile_write(fd);
-    if (r < 0) {
+        r = -errno;
+    if (r == 0)
+        r = fd_write_all(fd, text, (size_t)len);
+    if (r < 0)
         log_err("Failed to write pid file: %s", err_text(r));
-        return -1;
-    }
-    pidfile.path = path;
-    pidfile.fd = TAKE_FD(fd);
-    return 0;
+    return r < 0 ? -1 : 0;
 }
 
 void daemon_pidfile_late(void)
 {
-    const char *path = pidfile.path;
-
-    if (path == NULL || pidfile.fd >= 0 || ga_is_frozen())
+    if (!pidfile.path || pidfile.fd >= 0 || ga_is_frozen())
         return;
-    pidfile.path = NULL;
-    if (pidfile_make(path) < 0)
-        log_warn("pid file '%s' was not written after the thaw, going on without", path);
+    pidfile.fd = pidfile_lock(pidfile.path);
+    pidfile.frozen_fd = fd_close(pidfile.frozen_fd);
+    if (pidfile.fd < 0 || pidfile_write(pidfile.fd) < 0) {
+        log_warn("pid file '%s' was not written after the thaw, going on without", pidfile.path);
+        pidfile.path = NULL;
+    }
 }
 
 void daemon_end(void)
 {
-    if (pidfile.fd >= 0 && !ga_is_frozen() && unlink(pidfile.path) < 0)
+    if (pidfile.path && pidfile.fd >= 0 && !ga_is_frozen() && unlink(pidfile.path) < 0)
         log_warn("cannot remove pid file '%s': %s", pidfile.path, err_text(errno));
     pidfile.fd = fd_close(pidfile.fd);
+    pidfile.frozen_fd = fd_close(pidfile.frozen_fd);
     pidfile.path = NULL;
 }
 
+/* 0 to 2 are open since main() began. */
 static int null_standard_fds(void)
 {
-    CLEANUP(fd_closep) int null = -1;
-    int fd, opened;
+    CLEANUP(fd_closep) int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int fd;
 
-    opened = open("/dev/null", O_RDWR | O_CLOEXEC);
-    if (opened < 0)
+    if (null < 0)
         return -errno;
-    if (opened > STDERR_FILENO)
-        null = opened;
     for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (dup3(opened, fd, 0) < 0 && errno != EINVAL)
+        if (dup2(null, fd) < 0)
             return -errno;
     }
-    /* It was opened as one of the three: it has to survive an exec. */
-    return null < 0 && fcntl(opened, F_SETFD, 0) < 0 ? -errno : 0;
+    return 0;
 }
 
 /* The child: 0, or -1 with a log line. */
-static int become_daemon(const char *path, int verdict)
+static int become_daemon(int verdict)
 {
     int r;
 
-    if (ga_is_frozen())
-        pidfile.path = path;
-    else if (pidfile_make(path) < 0)
+    if (pidfile.fd >= 0 && pidfile_write(pidfile.fd) < 0)
         return -1;
     if (setsid() < 0 || chdir("/") < 0) {
         log_err("daemon: cannot leave the session: %s", err_text(errno));
@@ -186,7 +232,7 @@ static _Noreturn void await_verdict(int verdict)
     _exit(n == 1 ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
-int daemon_detach(const char *path)
+int daemon_detach(void)
 {
     int fds[2];
     pid_t pid;
@@ -209,7 +255,7 @@ int daemon_detach(const char *path)
         await_verdict(fds[0]);
     }
     fd_close(fds[0]);
-    r = become_daemon(path, fds[1]);
+    r = become_daemon(fds[1]);
     fd_close(fds[1]);
     return r;
 }

@@ -10,27 +10,31 @@
  *            before, so the exit status covers it too. Descriptors stay valid over the fork, but a
  *            signalfd reports the signals of the process that put it into an epoll set: make it
  *            behind daemon_detach().
- * Pid file   decimal and newline, mode 0600, held with a write lock of fcntl (which a fork does not
- *            hand on: the child takes it) and removed at the end by whoever holds it.
- *            daemon_prepare() only asks whether somebody holds it, so that a second daemon goes
- *            before it takes the socket from the first.
+ * Pid file   decimal and newline, mode 0600, a regular file with one name, never a link. It is
+ *            locked before anything else is opened, by a lock of the open file description that
+ *            goes to the child, which writes its pid; whoever does not get the lock has touched
+ *            nothing. Removed at the end.
  * Frozen     a guest found frozen at start may have its pid file on a frozen filesystem, where
- *            creating it would block before the thaw can be asked for. So the file waits:
- *            daemon_pidfile_late() makes it once the guest is thawed. Until then two daemons
- *            are kept apart by nothing but the channel, as in qemu-ga.
+ *            creating it would block before the thaw can be asked for. So the file waits, and the
+ *            frozen marker in the state directory is locked (flock, which writes nothing) in its
+ *            place: daemon_pidfile_late() makes the file once the guest is thawed.
  */
 #pragma once
 
 #include "base/defs.h"
 
-/* Before anything is opened: refuses when another process holds `pidfile`; sets the umask. 0, or -1
- * with a log line. */
-int daemon_prepare(const char *pidfile);
+/* First thing in main(): /dev/null at 0, 1 and 2 where they are closed, so that nothing else gets
+ * these numbers. */
+void daemon_open_standard_fds(void);
 
-/* 0 in the child, with `pidfile` (borrowed until daemon_end()) locked and written, or put off.
- * -1 with a log line: the caller cleans up and exits 1. The parent does not return from a fork
- * that worked. */
-int daemon_detach(const char *pidfile);
+/* Before anything is opened: locks `pidfile` (borrowed until daemon_end()), or the marker of a
+ * frozen guest; sets the umask. 0, or -1 with a log line: another process holds it, or it is no
+ * file to be written over. */
+int daemon_prepare(const char *pidfile, const char *statedir);
+
+/* 0 in the child, with the pid file written, or put off. -1 with a log line: the caller cleans up
+ * and exits 1. The parent does not return from a fork that worked. */
+int daemon_detach(void);
 
 /* Makes a pid file that was put off, if the guest is thawed by now; else nothing, cheaply. The I/O
  * thread calls it after a thaw. A failure is logged and the agent goes on without. */

@@ -129,6 +129,143 @@ static void a_daemon_that_cannot_start_tells_its_launcher(void **state)
     assert_int_equal(launch_daemon(agent, agent->socket, agent->dir), 1);
 }
 
+/* The one child that this process has: a daemon whose launcher has ended. */
+static pid_t only_child(void)
+{
+    char *text = read_file("/proc/thread-self/children", NULL), *end;
+    pid_t pid;
+
+    assert_non_null(text);
+    pid = (pid_t)strtol(text, &end, 10);
+    assert_true(pid > 0);
+    assert_int_equal(end[strspn(end, " ")], '\0');
+    free(text);
+    return pid;
+}
+
+/* All at once: one serves, and the others have not touched its socket. */
+static void of_several_daemons_at_once_one_serves(void **state)
+{
+    struct agent_process *agent = *state;
+    struct agent_process launchers[4];
+    const char *arguments[] = { "-d", "-m",       "unix-listen", "-p", agent->socket,
+                                "-t", agent->dir, "-f",          NULL, NULL };
+    int started = 0;
+    struct client client;
+
+    arguments[8] = agent_path(agent, "pid");
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    for (size_t i = 0; i < ARRAY_LEN(launchers); i++) {
+        launchers[i] = *agent;
+        agent_spawn_raw(&launchers[i], arguments);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(launchers); i++)
+        started += agent_wait(&launchers[i]) == 0;
+    assert_int_equal(started, 1);
+    agent->pid = pid_in_file(agent);
+    client_open(&client, agent);
+    client_expect(&client, PING, PONG);
+    client_close(&client);
+    assert_int_equal(agent_terminate(agent), 0);
+}
+
+static void a_pid_file_that_the_host_reads_stays_locked(void **state)
+{
+    struct agent_process *agent = *state;
+    struct client client;
+    int64_t handle;
+
+    assert_int_equal(launch_daemon(agent, agent->socket, agent->dir), 0);
+    agent->pid = pid_in_file(agent);
+    client_open(&client, agent);
+    handle = client_file_open(&client, agent_path(agent, "pid"), "r");
+    client_ask(&client, "{\"execute\":\"guest-file-close\",\"arguments\":{\"handle\":%" PRId64 "}}",
+               handle);
+    client_close(&client);
+    assert_int_equal(launch_daemon(agent, agent_path(agent, "other"), agent->dir), 1);
+    agent->pid = pid_in_file(agent);
+    assert_int_equal(agent_terminate(agent), 0);
+}
+
+static void a_pid_file_that_is_none_is_left_alone(void **state)
+{
+    struct agent_process *agent = *state;
+    const char *pid = agent_path(agent, "pid"), *victim = agent_path(agent, "victim");
+    char *text;
+
+    write_file(victim, "precious", 8);
+    assert_int_equal(symlink("victim", pid), 0);
+    assert_int_equal(launch_daemon(agent, agent->socket, agent->dir), 1);
+    assert_int_equal(unlink(pid), 0);
+    assert_int_equal(link(victim, pid), 0);
+    assert_int_equal(launch_daemon(agent, agent->socket, agent->dir), 1);
+    assert_int_equal(unlink(pid), 0);
+    assert_int_equal(mkfifo(pid, 0600), 0);
+    assert_int_equal(launch_daemon(agent, agent->socket, agent->dir), 1);
+    text = read_file(victim, NULL);
+    assert_string_equal(text, "precious");
+    free(text);
+}
+
+/* A marker of a freeze that an earlier agent left: there is no pid file to lock yet. */
+static void of_two_daemons_in_a_frozen_guest_one_serves(void **state)
+{
+    struct agent_process *agent = *state;
+    struct agent_process second = *agent;
+    const char *arguments[] = { "-m",       "unix-listen", "-p", agent->socket, "-t",
+                                agent->dir, "-f",          NULL, "-d",          NULL };
+    struct client client;
+
+    arguments[7] = agent_path(agent, "pid");
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    write_file(agent_path(agent, "qga.state.isfrozen"), "", 0);
+    agent_spawn_raw(agent, arguments);
+    assert_int_equal(agent_wait(agent), 0);
+    assert_int_equal(access(agent_path(agent, "pid"), F_OK), -1);
+    arguments[3] = agent_path(agent, "other");
+    agent_spawn_raw(&second, arguments);
+    assert_int_equal(agent_wait(&second), 1 << 8);
+    client_open(&client, agent);
+    client_expect(&client, "{\"execute\":\"guest-fsfreeze-status\"}", "{\"return\": \"frozen\"}");
+    client_close(&client);
+    agent->pid = only_child();
+    agent_kill9(agent);
+}
+
+static void assert_at_null(pid_t pid, int fd)
+{
+    char link[64], target[64] = "";
+
+    snprintf(link, sizeof(link), "/proc/%d/fd/%d", (int)pid, fd);
+    assert_true(readlink(link, target, sizeof(target) - 1) > 0);
+    assert_string_equal(target, "/dev/null");
+}
+
+static void a_daemon_starts_with_its_standard_descriptors_closed(void **state)
+{
+    struct agent_process *agent = *state;
+    const char *const argv[] = { "/bin/sh",
+                                 "-c",
+                                 "exec \"$0\" -d -m unix-listen -p \"$1/socket\" -t \"$1\" -f "
+                                 "\"$1/pid\" <&- >&- 2>&-",
+                                 PQGA_AGENT,
+                                 agent->dir,
+                                 NULL };
+    struct client client;
+    char *output;
+
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    assert_int_equal(run_program(argv, &output), 0);
+    free(output);
+    agent->pid = pid_in_file(agent);
+    for (int fd = 0; fd <= 2; fd++)
+        assert_at_null(agent->pid, fd);
+    client_open(&client, agent);
+    client_file_open(&client, "/dev/null", "r"); /* takes a number from the state directory */
+    client_close(&client);
+    assert_int_equal(agent_terminate(agent), 0);
+}
+
 /* --- sockets that are passed ------------------------------------------------------------ */
 
 static int listen_at(const char *path)
@@ -202,6 +339,11 @@ int main(void)
         IN_DIR(a_second_daemon_fails_and_leaves_the_first_alone),
         IN_DIR(a_stale_pid_file_is_used_again),
         IN_DIR(a_daemon_that_cannot_start_tells_its_launcher),
+        IN_DIR(of_several_daemons_at_once_one_serves),
+        IN_DIR(a_pid_file_that_the_host_reads_stays_locked),
+        IN_DIR(a_pid_file_that_is_none_is_left_alone),
+        IN_DIR(of_two_daemons_in_a_frozen_guest_one_serves),
+        IN_DIR(a_daemon_starts_with_its_standard_descriptors_closed),
         IN_DIR(a_passed_socket_is_served),
         IN_DIR(more_than_one_passed_socket_is_an_error),
         IN_DIR(a_passed_descriptor_has_to_be_a_listening_socket),
