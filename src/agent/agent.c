@@ -1,20 +1,22 @@
 /*
  * agent/agent.c - start and stop, in order.
  *
- * Start  log, state directory, frozen marker, channel; then (after the process has detached) the
- *        writer thread, the scheduler with its urgent worker, the loop.
- * Stop   the loop stops reading and waits a moment for running requests; clients are ended; workers
- *        and writer stop; the tables are freed. Workers that are blocked for good cannot be
- *        stopped: then nothing they may touch is freed, and the process ends without them.
+ * Start  log, state directory, frozen marker, ports; then (after the process has detached) the
+ *        loop, the pipeline with its threads, signals, and the ports are served.
+ * Stop   requests are no longer taken; the loop goes on a moment for those that run; clients are
+ *        ended; workers and writer stop; the tables are freed. Workers that are blocked for good
+ *        cannot be stopped: then nothing they may touch is freed, and the process ends without
+ *        them.
+ *
+ * The parts below know nothing of the agent: signals, ports and the pipeline call the functions that
+ * they were handed.
  */
 #include "agent/agent.h"
 
-#include "agent/client.h"
-#include "agent/loop.h"
-#include "agent/output.h"
+#include "agent/daemon.h"
 #include "agent/port.h"
-#include "agent/schedule.h"
-#include "agent/state.h"
+#include "agent/signals.h"
+#include "base/error.h"
 #include "base/frozen.h"
 #include "base/log.h"
 #include "base/spawn.h"
@@ -22,14 +24,27 @@
 #include "cmds/files/file.h"
 #include "cmds/linux/freeze/fsfreeze.h"
 #include "cmds/policy.h"
+#include "session/pipeline.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
-#include <unistd.h>
 
-#define MAX_UNFINISHED_JOBS 16384
-#define STOP_TIMEOUT_MS     200
+#define STOP_GRACE_NS NSEC_PER_SEC
+
+struct agent {
+    const struct config *config;
+    struct state *state;
+    struct cmd_env env; /* what all ports have in common */
+    struct freeze_config *freeze;
+    struct port_list ports;
+
+    struct loop loop;
+    struct pipeline pipeline;
+    struct signals signals;
+    struct timer stop_timer; /* the grace of a stop is over */
+    int exit_status;
+    bool is_blocked; /* some worker did not stop: what it may use is never freed */
+};
 
 static int open_state(struct agent *agent)
 {
@@ -54,47 +69,6 @@ static int open_log(const struct config *config)
     return r;
 }
 
-int agent_open_channel(struct agent *agent)
-{
-    const struct config *config = agent->config;
-    enum channel_method method;
-    const char *path;
-    int r;
-
-    r = channel_open_passed(&agent->channel);
-    if (r != 0)
-        return MIN_OF(r, 0);
-    if (channel_method_parse(config->method, &method) < 0) {
-        log_err("unsupported channel method/type: %s", config->method);
-        return -EINVAL;
-    }
-    path = config->path ? config->path : channel_default_path(method);
-    if (!path) {
-        log_err("must specify a path for this channel");
-        return -EINVAL;
-    }
-    return channel_open(method, path, &agent->channel);
-}
-
-/* With retry-path a channel that is missing now is opened later; a wrong method never will be. */
-static int open_channel(struct agent *agent)
-{
-    int r = agent_open_channel(agent);
-
-    if (r == 0 || (agent->config->retry_path && r != -EINVAL))
-        return 0;
-    log_err("failed to create guest agent channel");
-    return r;
-}
-
-static void kick_backlog(void *arg)
-{
-    struct agent *agent = arg;
-
-    if (!atomic_exchange(&agent->backlog, true))
-        agent_kick(agent);
-}
-
 static int make_commands(struct agent *agent)
 {
     const struct config *config = agent->config;
@@ -114,30 +88,39 @@ static int make_commands(struct agent *agent)
     agent->env.policy = policy_new((const char *const *)config->allow_rpcs,
                                    (const char *const *)config->block_rpcs);
     sysroot_init(&agent->env.root, NULL);
-    if (!agent->env.files || !agent->env.execs || !agent->env.policy)
+    return agent->env.files && agent->env.execs && agent->env.policy ? 0 : -ENOMEM;
+}
+
+/* The port of the options; further ones would be made here, each with a policy of its own. */
+static int open_ports(struct agent *agent)
+{
+    const struct config *config = agent->config;
+    const struct port_config port_config = {
+        .method = config->method,
+        .path = config->path,
+        .retry = config->retry_path,
+        .max_clients = config->max_clients,
+    };
+    struct port *port = port_new(&port_config);
+
+    if (!port)
         return -ENOMEM;
-    return wake_fd_init(&agent->wake);
+    SLIST_INSERT_HEAD(&agent->ports, port, link);
+    port->origin = (struct origin){
+        .service = &agent->pipeline.service,
+        .env = agent->env,
+        .budget = &agent->pipeline.budget,
+        .max_requests = config->max_requests,
+        .max_message_size = config->max_message_size,
+        .resync_grace_ms = config->resync_grace_ms,
+    };
+    return port_open(port);
 }
 
 /* Descriptors for all that the limits allow: an exec has two or three, and one for its input. */
 static size_t files_wanted(const struct config *config)
 {
     return config->max_handles + 4 * (size_t)config->max_execs + config->max_clients + 64;
-}
-
-/* Signals are blocked in every thread and read from a descriptor. Before the channel is there, so
- * that whoever has reached the agent can end it in order. SIGCHLD stays pending, which nobody
- * notices: delivered, the end of each child would wake a thread to ignore it. */
-static void block_signals(void)
-{
-    sigset_t signals;
-
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGHUP);
-    sigaddset(&signals, SIGCHLD);
-    PTOK(pthread_sigmask(SIG_BLOCK, &signals, NULL));
 }
 
 int agent_start(const struct config *config, struct agent **ret_agent)
@@ -148,7 +131,7 @@ int agent_start(const struct config *config, struct agent **ret_agent)
     if (!agent)
         return -1;
     agent->config = config;
-    agent->epoll_fd = agent->signal_fd = agent->wake.fd = -1;
+    agent->loop.epoll_fd = agent->loop.wake.fd = agent->signals.fd = -1;
     signal(SIGPIPE, SIG_IGN);
     spawn_raise_files(files_wanted(config));
     r = open_state(agent);
@@ -157,8 +140,8 @@ int agent_start(const struct config *config, struct agent **ret_agent)
     if (r == 0)
         r = make_commands(agent);
     if (r == 0) {
-        block_signals();
-        r = open_channel(agent);
+        signals_block();
+        r = open_ports(agent);
     }
     if (r < 0) {
         log_err("failed to initialize guest agent: %s", err_text(r));
@@ -169,80 +152,119 @@ int agent_start(const struct config *config, struct agent **ret_agent)
     return 0;
 }
 
-static int start_threads(struct agent *agent)
+/* What the parts below tell */
+
+static void grace_over(struct timer *timer)
 {
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    struct sched_config sched = {
-        .core_workers = MIN_OF((unsigned)MAX_OF(processors, 2), agent->config->max_workers),
-        .max_workers = agent->config->max_workers,
-        .max_jobs = MAX_UNFINISHED_JOBS,
-        .backlog = kick_backlog,
-        .arg = agent,
+    loop_end(&CONTAINER_OF(timer, struct agent, stop_timer)->loop);
+}
+
+/* SIGTERM, SIGINT */
+static void stop(void *arg)
+{
+    struct agent *agent = arg;
+
+    if (agent->pipeline.service.stopping)
+        return;
+    agent->stop_timer.fire = grace_over;
+    loop_set_timer_in(&agent->loop, &agent->stop_timer, STOP_GRACE_NS);
+    pipeline_drain(&agent->pipeline);
+}
+
+/* The only way in is closed. */
+static void port_lost(struct port *port)
+{
+    struct agent *agent = port->owner;
+
+    fsfreeze_finish(&agent->env);
+    agent->exit_status = EXIT_FAILURE;
+    agent->pipeline.service.stopping = true;
+    loop_end(&agent->loop);
+}
+
+/* A pid file that was put off can be made behind a thaw. */
+static void freeze_changed(struct notice *notice)
+{
+    (void)notice;
+    daemon_pidfile_late();
+}
+
+/* Serving */
+
+static int start(struct agent *agent)
+{
+    const struct config *config = agent->config;
+    const struct pipeline_config pipeline = {
+        .max_workers = config->max_workers,
+        .max_memory = config->max_memory,
     };
+    int r;
 
-    budget_init(&agent->budget, agent->config->max_memory, &agent->wake);
-    agent->writer = writer_start();
-    agent->sched = sched_new(&sched);
-    return agent->writer && agent->sched ? 0 : -ENOMEM;
+    r = loop_init(&agent->loop, config->busy_poll_usec * NSEC_PER_USEC);
+    if (r == 0)
+        r = pipeline_start(&agent->pipeline, &agent->loop, &pipeline);
+    agent->pipeline.service.freeze_changed.deliver = freeze_changed;
+    if (r == 0)
+        r = signals_start(&agent->signals, &agent->loop, stop, agent);
+    return r;
 }
 
-static void end_clients(struct agent *agent)
+static void serve_ports(struct agent *agent)
 {
-    struct client *client;
+    struct port *port;
 
-    agent->stopping = true;
-    while (!TAILQ_EMPTY(&agent->gated))
-        schedule_give_up(TAILQ_FIRST(&agent->gated));
-    while ((client = TAILQ_FIRST(&agent->clients)))
-        client_end(client);
-}
-
-/* False: some worker is blocked, and what it may use must stay. */
-static bool stop_threads(struct agent *agent)
-{
-    end_clients(agent);
-    if (!sched_stop(agent->sched, STOP_TIMEOUT_MS))
-        return false;
-    agent->writer = writer_stop(agent->writer); /* lets the last sessions go */
-    port_check(agent);
-    agent->sched = sched_free(agent->sched);
-    return true;
+    SLIST_FOREACH (port, &agent->ports, link) {
+        port->lost = port_lost;
+        port->owner = agent;
+        port_serve(port);
+    }
 }
 
 int agent_serve(struct agent *agent)
 {
-    int status = EXIT_FAILURE;
-    int r;
+    int r = start(agent);
 
-    r = start_threads(agent);
-    if (r == 0)
-        r = loop_init(agent);
     if (r < 0) {
         log_err("failed to start: %s", err_text(r));
-        return status;
+        return EXIT_FAILURE;
     }
     fsfreeze_resume(&agent->env, agent->state);
-    status = loop_run(agent);
-    agent->blocked = !stop_threads(agent);
-    return status;
+    serve_ports(agent);
+    r = loop_run(&agent->loop);
+    if (r < 0) {
+        log_err("epoll_wait failed: %s", err_text(r));
+        agent->exit_status = EXIT_FAILURE;
+    }
+    agent->is_blocked = !pipeline_stop(&agent->pipeline);
+    return agent->exit_status;
+}
+
+static void free_ports(struct agent *agent)
+{
+    struct port *port;
+
+    while ((port = SLIST_FIRST(&agent->ports))) {
+        SLIST_REMOVE_HEAD(&agent->ports, link);
+        port_free(port);
+    }
 }
 
 struct agent *agent_free(struct agent *agent)
 {
     if (!agent)
         return NULL;
-    if (agent->blocked) {
+    if (agent->is_blocked) {
         state_close(agent->state);
         return agent;
     }
-    loop_done(agent);
-    channel_close(agent->channel);
+    signals_done(&agent->signals);
+    loop_done(&agent->loop);
+    free_ports(agent);
     exec_table_free(agent->env.execs);
     file_table_free(agent->env.files);
     policy_free(agent->env.policy);
     free(agent->freeze);
     state_close(agent->state);
-    wake_fd_done(&agent->wake);
     free(agent);
     log_done();
     return NULL;

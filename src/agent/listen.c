@@ -1,68 +1,101 @@
 #include "agent/listen.h"
 
-#include "agent/client.h"
-#include "agent/loop.h"
+#include "base/error.h"
 #include "base/fdio.h"
 #include "base/log.h"
+#include "session/reader.h"
 
 #include <errno.h>
 #include <sys/epoll.h>
 
 #define ACCEPT_PAUSE_NS NSEC_PER_SEC
 
-void listen_again(struct agent *agent)
+static struct loop *loop_of(const struct listener *listener)
 {
-    agent->accept_at_ns = 0;
-    if (agent->channel && channel_is_listener(agent->channel) && !agent->accepting &&
-        agent->client_count < agent->config->max_clients)
-        agent->accepting =
-            loop_add(agent, channel_listen_fd(agent->channel), EPOLLIN, &agent->listen_source) == 0;
+    return listener->origin->service->loop;
 }
 
-static void pause_accepting(struct agent *agent)
+/* At the start, when a client has left, and behind a pause. */
+static void accept_again(struct listener *listener)
 {
-    if (agent->accepting)
-        epoll_ctl(agent->epoll_fd, EPOLL_CTL_DEL, channel_listen_fd(agent->channel), NULL);
-    agent->accepting = false;
+    int fd = channel_listen_fd(listener->channel);
+
+    if (!listener->is_accepting && listener->pause.at_ns == 0 &&
+        listener->client_count < listener->max_clients)
+        listener->is_accepting = loop_add(loop_of(listener), fd, EPOLLIN, &listener->source) == 0;
 }
 
-static void add_client(struct agent *agent, int fd)
+static void stop_accepting(struct listener *listener)
 {
-    struct client *client = client_new(agent, fd, /* owns_fd= */ true);
+    if (listener->is_accepting)
+        loop_remove(loop_of(listener), channel_listen_fd(listener->channel), &listener->source);
+    listener->is_accepting = false;
+}
+
+static void pause_over(struct timer *timer)
+{
+    accept_again(CONTAINER_OF(timer, struct listener, pause));
+}
+
+static void client_ended(struct client *client)
+{
+    struct listener *listener = client->owner;
+
+    listener->client_count--;
+    accept_again(listener);
+}
+
+/* Whoever connects is taken; a check of the peer's credentials belongs here. */
+static void add_client(struct listener *listener, int fd)
+{
+    struct client *client = reader_new(listener->origin, listener->channel, fd,
+                                       /* owns_fd= */ true, client_ended, listener);
 
     if (!client) {
         log_err("no memory for another client, its connection is closed");
         fd_close(fd);
         return;
     }
-    if (loop_add(agent, fd, endpoint_events(agent->channel) | EPOLLET, &client->source) < 0) {
+    listener->client_count++;
+    if (reader_watch(client) < 0) {
         log_err("cannot watch another client, its connection is closed");
-        client_end(client);
-        return;
+        reader_end(client);
     }
-    client->readable = true;
-    loop_run_client(client);
 }
 
 /* Takes who waits; at the limit the others wait in the backlog until a client leaves. */
-static void listen_ready(struct agent *agent, struct source *source, uint32_t events)
+static void listener_ready(struct source *source, uint32_t events)
 {
-    while (agent->client_count < agent->config->max_clients) {
-        int fd = channel_accept(agent->channel);
+    struct listener *listener = CONTAINER_OF(source, struct listener, source);
+
+    (void)events;
+    while (listener->client_count < listener->max_clients) {
+        int fd = channel_accept(listener->channel);
 
         if (fd == -EAGAIN)
             return;
         if (fd < 0) {
             log_warn("cannot accept a client: %s, trying again in a second", err_text(fd));
-            agent->accept_at_ns = now_ns() + ACCEPT_PAUSE_NS;
+            loop_set_timer_in(loop_of(listener), &listener->pause, ACCEPT_PAUSE_NS);
             break;
         }
-        add_client(agent, fd);
+        add_client(listener, fd);
     }
-    pause_accepting(agent);
+    stop_accepting(listener);
 }
 
-void listen_init(struct agent *agent)
+void listener_init(struct listener *listener, struct origin *origin, unsigned max_clients)
 {
-    agent->listen_source.ready = listen_ready;
+    *listener = (struct listener){
+        .origin = origin,
+        .max_clients = max_clients,
+        .source.ready = listener_ready,
+        .pause.fire = pause_over,
+    };
+}
+
+void listener_start(struct listener *listener, struct channel *channel)
+{
+    listener->channel = channel;
+    accept_again(listener);
 }

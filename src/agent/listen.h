@@ -1,15 +1,25 @@
 /*
- * A listening socket: who connects becomes a client, up to max-clients of them.
+ * A listener: who connects to its socket becomes a client, up to a number of them.
  *
  * Threads    the I/O thread.
+ * Ownership  embedded in its port, which owns the channel.
  */
 #pragma once
 
-#include "agent/state.h"
+#include "io/channel.h"
+#include "session/service.h"
 
-/* Once, before listen_again(). */
-void listen_init(struct agent *agent);
+struct listener {
+    struct origin *origin;
+    struct channel *channel;
+    unsigned max_clients;
+    unsigned client_count;
+    bool is_accepting; /* the socket is watched */
+    struct source source;
+    struct timer pause; /* set: accepting failed, and is tried again */
+};
 
-/* Takes clients again, if the channel listens and there is room: at the start, when one has left,
- * and when accept_at_ns has come. */
-void listen_again(struct agent *agent);
+void listener_init(struct listener *listener, struct origin *origin, unsigned max_clients);
+
+/* Takes clients of `channel` from now on. */
+void listener_start(struct listener *listener, struct channel *channel);

@@ -1,104 +1,116 @@
-/*
- * agent/port.c - all of it on the I/O thread.
- */
 #include "agent/port.h"
 
-#include "agent/client.h"
-#include "agent/loop.h"
-#include "base/frozen.h"
+#include "base/error.h"
 #include "base/log.h"
-#include "cmds/linux/freeze/fsfreeze.h"
 
-#include <sys/epoll.h>
+#include <errno.h>
 
-/* The port is of no more use: it is opened again, or the agent ends. */
-static void port_lose(struct agent *agent)
+#define RETRY_NS (5 * NSEC_PER_SEC) /* as qemu-ga */
+
+static void retry_later(struct port *port)
 {
-    if (agent->config->retry_path) {
+    loop_set_timer_in(port->origin.service->loop, &port->retry, RETRY_NS);
+}
+
+/* Where a socket that was passed meant this port, it is taken. */
+static int open_channel(struct port *port)
+{
+    enum channel_method method;
+    const char *path;
+    int r = channel_open_passed(&port->channel);
+
+    if (r != 0)
+        return MIN_OF(r, 0);
+    if (channel_method_parse(port->config.method, &method) < 0) {
+        log_err("unsupported channel method/type: %s", port->config.method);
+        return -EINVAL;
+    }
+    path = port->config.path ? port->config.path : channel_default_path(method);
+    if (!path) {
+        log_err("must specify a path for this channel");
+        return -EINVAL;
+    }
+    return channel_open(method, path, &port->channel);
+}
+
+int port_open(struct port *port)
+{
+    int r = open_channel(port);
+
+    if (r == 0 || (port->config.retry && r != -EINVAL))
+        return 0;
+    log_err("failed to create guest agent channel");
+    return r;
+}
+
+static void lose(struct port *port)
+{
+    if (port->config.retry) {
         log_warn("the channel is lost, opening it again every 5 s");
-        loop_reopen_later(agent);
+        retry_later(port);
         return;
     }
     log_err("the channel is lost");
-    fsfreeze_finish(&agent->env);
-    agent->exit_status = EXIT_FAILURE;
-    agent->stopping = true;
-    agent->stop_by_ns = now_ns();
+    port->lost(port);
 }
 
-/* Lets a new session begin, or the port go, when the last one has let go of it. */
-static void port_serve(struct agent *agent)
+static void serial_lost(struct serial *serial)
 {
-    if (agent->port_client || agent->port_leaving || agent->stopping)
-        return;
-    if (agent->port_lost) {
-        agent->port_lost = false;
-        epoll_ctl(agent->epoll_fd, EPOLL_CTL_DEL, channel_port_fd(agent->channel), NULL);
-        port_lose(agent);
-    } else if (agent->port_readable) {
-        agent->port_readable = false;
-        agent->port_client =
-            client_new(agent, channel_port_fd(agent->channel), /* owns_fd= */ false);
-        if (!agent->port_client) {
-            log_err("no memory for a session, the host is not heard");
-            return;
-        }
-        agent->port_client->connected = agent->port_connected;
-        agent->port_client->readable = true;
-        loop_run_client(agent->port_client);
-    }
+    lose(CONTAINER_OF(serial, struct port, serial));
 }
 
-static void port_ready(struct agent *agent, struct source *source, uint32_t events)
-{
-    if (agent->port_client && !(events & EPOLLHUP)) {
-        agent->port_client->connected = true;
-        agent->port_client->hang_up_at_ns = 0;
-    }
-    if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
-        return;
-    agent->port_connected = !(events & EPOLLHUP);
-    if (agent->port_client) {
-        agent->port_client->readable = true;
-        agent->port_client->hung_up |= agent->port_client->connected && (events & EPOLLHUP);
-        loop_run_client(agent->port_client);
-        return;
-    }
-    agent->port_readable = true;
-    port_serve(agent);
-}
-
-void port_ended(struct client *client)
-{
-    struct agent *agent = client->agent;
-
-    agent->port_client = NULL;
-    agent->port_lost = client->failed;
-    atomic_fetch_add(&client->refs, 1);
-    agent->port_leaving = client;
-    port_check(agent);
-}
-
-void port_check(struct agent *agent)
-{
-    struct client *leaving = agent->port_leaving;
-
-    if (!leaving || !atomic_load_explicit(&leaving->closed, memory_order_acquire))
-        return;
-    agent->port_leaving = NULL;
-    client_unref(leaving);
-    port_serve(agent);
-}
-
-void port_watch(struct agent *agent)
+static void serve_channel(struct port *port)
 {
     int r;
 
-    agent->port_source.ready = port_ready;
-    r = loop_add(agent, channel_port_fd(agent->channel), endpoint_events(agent->channel),
-                 &agent->port_source);
+    if (channel_is_listener(port->channel)) {
+        listener_start(&port->listener, port->channel);
+        return;
+    }
+    r = serial_start(&port->serial, port->channel);
     if (r < 0) {
         log_err("cannot watch the channel: %s", err_text(r));
-        port_lose(agent);
+        lose(port);
     }
+}
+
+static void retry(struct timer *timer)
+{
+    struct port *port = CONTAINER_OF(timer, struct port, retry);
+    int r = port->channel ? channel_reopen(port->channel) : open_channel(port);
+
+    if (r < 0)
+        retry_later(port);
+    else
+        serve_channel(port);
+}
+
+void port_serve(struct port *port)
+{
+    if (port->channel)
+        serve_channel(port);
+    else
+        retry_later(port);
+}
+
+struct port *port_new(const struct port_config *config)
+{
+    struct port *port = calloc(1, sizeof(*port));
+
+    if (!port)
+        return NULL;
+    port->config = *config;
+    port->retry.fire = retry;
+    listener_init(&port->listener, &port->origin, config->max_clients);
+    serial_init(&port->serial, &port->origin, serial_lost);
+    return port;
+}
+
+struct port *port_free(struct port *port)
+{
+    if (!port)
+        return NULL;
+    channel_close(port->channel);
+    free(port);
+    return NULL;
 }

@@ -1,19 +1,43 @@
 /*
- * A port (virtio-serial, isa-serial): one host at a time, who comes and goes.
+ * A port: one way in, by a listening socket or by a device, with the rights, limits and sessions of
+ * its own. Several can be served at once, and none disturbs another: one that is missing or
+ * fails tries again by itself.
  *
- * Threads    the I/O thread.
- * Sessions   the host's side closing ends the session; the next bytes begin a new one, once the
- *            old one's output has let go of the descriptor.
+ * Threads    port_new(), port_open(): before threads run. The rest: the I/O thread.
  */
 #pragma once
 
-#include "agent/state.h"
+#include "agent/listen.h"
+#include "agent/serial.h"
 
-/* Puts the port into the epoll set. */
-void port_watch(struct agent *agent);
+struct port_config {
+    const char *method, *path; /* borrowed; path NULL: the method's default */
+    bool retry;                /* opens the channel again and again when it is not there or fails */
+    unsigned max_clients;      /* of a listening socket */
+};
 
-/* After a kick: the old session's output may have ended. */
-void port_check(struct agent *agent);
+struct port {
+    struct origin origin; /* what its sessions see; the agent fills it in */
+    struct port_config config;
+    struct channel *channel; /* NULL: not there yet */
+    struct timer retry;
+    struct listener listener;
+    struct serial serial;
+    void (*lost)(struct port *port); /* for good */
+    void *owner;                     /* of lost() */
+    SLIST_ENTRY(port) link;          /* the agent's */
+};
 
-/* The session of the port's host is over (client_end()). */
-void port_ended(struct client *client);
+SLIST_HEAD(port_list, port);
+
+/* NULL: no memory. */
+struct port *port_new(const struct port_config *config);
+/* Closes the channel. No client may be left. NULL in, NULL out. */
+struct port *port_free(struct port *port);
+
+/* Opens the channel, or takes the one that was passed. 0 or -errno, with a log line; with `retry`
+ * only what can never work is an error. */
+int port_open(struct port *port);
+
+/* Serves it from now on, or as soon as it is there. `origin` is filled in by now. */
+void port_serve(struct port *port);

@@ -2,7 +2,7 @@
  * Reply window: tickets are taken in request order, completed in any, and come out in order.
  *
  * Threads    window_admit(), window_abandon(): the I/O thread. ticket_complete(): the one thread
- *            that has the reply. window_next(): the holder of the write token (agent/output.h).
+ *            that has the reply. window_next(): the holder of the write token (session/output.h).
  *            No call blocks or locks.
  * Ownership  a ticket is embedded in its request, which has a reference for the window and one
  *            for whoever runs it: the window gives its own up through window_next().

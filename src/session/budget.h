@@ -12,7 +12,6 @@
 #pragma once
 
 #include "base/defs.h"
-#include "base/wake.h"
 
 #include <stdatomic.h>
 
@@ -23,8 +22,8 @@ struct budget {
     size_t limit;
     size_t hard_limit; /* twice the limit, or BUDGET_EXTRA_MIN more */
     _Atomic size_t used;
-    _Atomic bool wanted;    /* somebody was refused: tell when something comes back */
-    struct wake_fd *notify; /* the I/O thread's */
+    _Atomic bool wanted;                  /* somebody was refused: tell when something comes back */
+    void (*freed)(struct budget *budget); /* any thread: it is worth another try */
 };
 
 /* What one session holds of it. */
@@ -32,10 +31,10 @@ struct share {
     _Atomic size_t used;
 };
 
-void budget_init(struct budget *budget, size_t limit, struct wake_fd *notify);
-/* False: not now; notify is kicked when it is worth another try. */
+void budget_init(struct budget *budget, size_t limit, void (*freed)(struct budget *budget));
+/* False: not now; freed() is called when it is worth another try. */
 bool budget_take(struct budget *budget, struct share *share, size_t bytes);
-/* True: more than the limit is held, some of it by this session; notify as for budget_take(). */
+/* True: more than the limit is held, some of it by this session; freed() as for budget_take(). */
 bool budget_over(struct budget *budget, struct share *share);
 void budget_give(struct budget *budget, struct share *share, size_t bytes);
 /* A reservation of `from` bytes turned out to be `to` bytes. */

@@ -1,18 +1,18 @@
 /*
- * agent/budget.c
+ * session/budget.c
  *
  *   field   written by                    read by     order, and what it buys
  *   used    all: add and subtract         I/O thread  seq_cst on both: either a giver sees that it is
  *   wanted  I/O thread sets, givers clear givers      wanted, or the taker what was given
  *   share   all: add and subtract         I/O thread  a late 0 only delays until the kick behind it
  */
-#include "agent/budget.h"
+#include "session/budget.h"
 
-void budget_init(struct budget *budget, size_t limit, struct wake_fd *notify)
+void budget_init(struct budget *budget, size_t limit, void (*freed)(struct budget *budget))
 {
     budget->limit = limit;
     budget->hard_limit = limit + MAX_OF(limit, (size_t)BUDGET_EXTRA_MIN);
-    budget->notify = notify;
+    budget->freed = freed;
     atomic_init(&budget->used, 0);
     atomic_init(&budget->wanted, false);
 }
@@ -58,7 +58,7 @@ void budget_give(struct budget *budget, struct share *share, size_t bytes)
     atomic_fetch_sub(&share->used, bytes);
     atomic_fetch_sub(&budget->used, bytes);
     if (atomic_load(&budget->wanted) && atomic_exchange(&budget->wanted, false))
-        wake_fd_kick(budget->notify);
+        budget->freed(budget);
 }
 
 void budget_adjust(struct budget *budget, struct share *share, size_t from, size_t to)

@@ -1,7 +1,9 @@
 /*
  * The memory budget: who is refused, who is told, and that everything comes back.
  */
-#include "agent/budget.h"
+#include "session/budget.h"
+
+#include "base/wake.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -15,13 +17,18 @@ struct fixture {
     struct share one, other;
 };
 
+static void freed(struct budget *budget)
+{
+    wake_fd_kick(&CONTAINER_OF(budget, struct fixture, budget)->wake);
+}
+
 static int setup(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
 
     assert_non_null(fixture);
     assert_int_equal(wake_fd_init(&fixture->wake), 0);
-    budget_init(&fixture->budget, 100, &fixture->wake);
+    budget_init(&fixture->budget, 100, freed);
     *state = fixture;
     return 0;
 }

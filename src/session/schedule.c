@@ -1,19 +1,16 @@
 /*
- * agent/schedule.c - what a job needs before it may run, and what it leaves behind.
+ * session/schedule.c - what a job needs before it may run, and what it leaves behind.
  *
- *   field               written by              read by     order, and what it buys
- *   session.unfinished  I/O: add, workers: sub  I/O thread  seq_cst on both: either the I/O thread sees
- *   session.sync_waits  I/O thread              workers     0, or it is kicked
- *   session.waiting     I/O thread              I/O thread  plain
+ *   field                      written by  read by     order, and what it buys
+ *   session.waiting, gated,    I/O thread  I/O thread  plain: never shared
+ *   service.waiting_*, trim
  */
-#include "agent/schedule.h"
+#include "session/schedule.h"
 
-#include "agent/call.h"
-#include "agent/client.h"
-#include "agent/loop.h"
-#include "agent/output.h"
+#include "base/block.h"
 #include "base/frozen.h"
 #include "cmds/files/file.h"
+#include "session/output.h"
 
 #include <errno.h>
 
@@ -24,6 +21,7 @@
 /* Requests of all sessions, ended ones too, that may wait for memory, and their bytes. */
 #define WAITING_MAX_CALLS 65536
 #define WAITING_ALL_BYTES (256 * MIB)
+#define KEEP_BLOCKS_NS    NSEC_PER_SEC
 
 /* On a worker */
 
@@ -59,7 +57,7 @@ static int job_key(struct job *job, struct job_key *ret_key)
     struct file_key key;
     int r;
 
-    r = file_table_key(call->session->client->agent->env.files, args->handle, &key);
+    r = file_table_key(call_origin(call)->env.files, args->handle, &key);
     if (r == 0)
         *ret_key = (struct job_key){ .dev = key.dev, .ino = key.ino };
     return r;
@@ -69,19 +67,13 @@ static int job_key(struct job *job, struct job_key *ret_key)
 static void job_done(struct job *job)
 {
     struct call *call = CONTAINER_OF(job, struct call, job);
-    struct session *session = call->session;
-    struct client *client = session->client;
-    size_t cost = call->reply.len;
+    struct service *service = call_origin(call)->service;
 
     call_drop_request(call);
-    budget_adjust(&client->agent->budget, &session->share, call->cost, cost);
-    call->cost = cost;
-    if (!ticket_complete(&call->ticket))
-        buf_done(&call->reply);
-    /* Behind a thaw a pid file that was put off can be made. */
-    if ((atomic_fetch_sub(&session->unfinished, 1) == 1 && atomic_load(&session->sync_waits)) ||
-        job->freeze_op)
-        agent_kick(client->agent);
+    call_complete(call, call->reply.len);
+    session_call_ended(call->session);
+    if (job->class == JOB_URGENT)
+        loop_notify(service->loop, &service->freeze_changed);
 }
 
 static void job_flush(struct job *job)
@@ -122,17 +114,18 @@ static size_t call_cost(const struct call *call)
 
     if (call->error.text || !command->reply_max)
         return doc;
-    return doc + command->reply_max(&call->session->client->agent->env, call->args);
+    return doc + command->reply_max(&call_origin(call)->env, call->args);
 }
 
 /* The I/O thread does a little of the work itself in each turn, and then goes on listening. */
-static bool may_run_now(struct client *client, const struct call *call, size_t cost)
+static bool may_try_now(const struct call *call, size_t cost)
 {
+    struct client *client = call->session->client;
     size_t bytes = cost + call->doc->text.len;
 
-    if (call->error.text || !call->command->try_now || bytes > client->now_left)
+    if (call->error.text || !call->command->try_now || bytes > client->try_now_left)
         return false;
-    client->now_left -= bytes;
+    client->try_now_left -= bytes;
     return true;
 }
 
@@ -141,7 +134,7 @@ static void too_many(struct call *call)
     call_fail(call, "too many requests are unfinished");
 }
 
-/* In a turn of the client, or in schedule_waiting(), which a turn of every client follows. */
+/* In a turn of the client, or in submit_waiting(), which a turn of the client follows. */
 static void submit(struct call *call)
 {
     struct client *client = call->session->client;
@@ -156,39 +149,39 @@ static void submit(struct call *call)
     job_done(&call->job);
     if (atomic_load(&client->gone))
         output_kick(client);
-    client_replied(client, bytes);
+    output_replied(client, bytes);
     call_unref(call);
 }
 
 static void gate(struct session *session, struct call *call)
 {
-    struct agent *agent = session->client->agent;
+    struct service *service = session->client->origin->service;
 
     if (STAILQ_EMPTY(&session->waiting)) {
-        TAILQ_INSERT_TAIL(&agent->gated, session, gated);
-        atomic_fetch_add_explicit(&session->refs, 1, memory_order_relaxed);
+        TAILQ_INSERT_TAIL(&service->gated, session, gated);
+        session_ref(session);
     }
     STAILQ_INSERT_TAIL(&session->waiting, call, waiting);
     session->waiting_bytes += call->doc->text.cap;
-    agent->waiting_bytes += call->doc->text.cap;
-    agent->waiting_calls++;
+    service->waiting_bytes += call->doc->text.cap;
+    service->waiting_calls++;
 }
 
 static struct call *take_waiting(struct session *session)
 {
-    struct agent *agent = session->client->agent;
+    struct service *service = session->client->origin->service;
     struct call *call = STAILQ_FIRST(&session->waiting);
 
     STAILQ_REMOVE_HEAD(&session->waiting, waiting);
     session->waiting_bytes -= call->doc->text.cap;
-    agent->waiting_bytes -= call->doc->text.cap;
-    agent->waiting_calls--;
+    service->waiting_bytes -= call->doc->text.cap;
+    service->waiting_calls--;
     return call;
 }
 
 static void ungate(struct session *session)
 {
-    TAILQ_REMOVE(&session->client->agent->gated, session, gated);
+    TAILQ_REMOVE(&session->client->origin->service->gated, session, gated);
     session_unref(session);
 }
 
@@ -210,7 +203,7 @@ static void submit_before_thaw(struct session *session)
     while (!STAILQ_EMPTY(&session->waiting)) {
         struct call *call = take_waiting(session);
 
-        budget_adjust(&session->client->agent->budget, &session->share, 0, call->cost);
+        budget_adjust(session->client->origin->budget, &session->share, 0, call->cost);
         submit(call);
     }
     ungate(session);
@@ -225,23 +218,33 @@ static bool is_urgent(const struct call *call)
 static bool takes_budget(struct session *session, const struct call *call, size_t cost)
 {
     return STAILQ_EMPTY(&session->waiting) &&
-           budget_take(&session->client->agent->budget, &session->share, cost);
+           budget_take(session->client->origin->budget, &session->share, cost);
 }
 
-static bool may_wait(const struct agent *agent, const struct call *call)
+static bool may_wait(const struct service *service, const struct call *call)
 {
-    return agent->waiting_calls < WAITING_MAX_CALLS &&
-           agent->waiting_bytes + call->doc->text.cap <= WAITING_ALL_BYTES;
+    return service->waiting_calls < WAITING_MAX_CALLS &&
+           service->waiting_bytes + call->doc->text.cap <= WAITING_ALL_BYTES;
 }
 
-void schedule_call(struct client *client, struct call *call)
+/* Time goes on from the last large request. What still runs when it is over gives its blocks back
+ * by itself. */
+static void keep_blocks(struct service *service)
 {
-    struct session *session = call->session;
-    size_t cost = call_cost(call);
+    if (service->trim.at_ns == 0)
+        block_keep();
+    loop_set_timer_in(service->loop, &service->trim, KEEP_BLOCKS_NS);
+}
 
-    if (cost >= LARGE_CALL_BYTES)
-        loop_keep_blocks(client->agent);
-    call->job = (struct job){
+static void trim_blocks(struct timer *timer)
+{
+    (void)timer;
+    block_trim();
+}
+
+static struct job make_job(const struct call *call, size_t cost)
+{
+    return (struct job){
         .class = job_class(call),
         .freeze_op = call->command->flags & CMD_FREEZE_OP,
         .spawns = call->command->flags & CMD_SPAWNS,
@@ -251,10 +254,32 @@ void schedule_call(struct client *client, struct call *call)
         .flush = job_flush,
         .key = job_key,
         .admitted = job_admitted,
-        .now = may_run_now(client, call, cost) ? job_now : NULL,
+        .now = may_try_now(call, cost) ? job_now : NULL,
     };
-    call_admit(client, call);
-    atomic_fetch_add(&session->unfinished, 1);
+}
+
+/* There is no place left to wait for memory. */
+static void refuse(struct call *call)
+{
+    struct client *client = call->session->client;
+
+    too_many(call);
+    job_done(&call->job);
+    output_replied(client, 0);
+    call_unref(call);
+}
+
+void schedule_call(struct call *call)
+{
+    struct session *session = call->session;
+    struct service *service = call_origin(call)->service;
+    size_t cost = call_cost(call);
+
+    if (cost >= LARGE_CALL_BYTES)
+        keep_blocks(service);
+    call->job = make_job(call, cost);
+    call_admit(call);
+    session_call_began(session);
     if (is_urgent(call)) {
         if (call->job.freeze_op)
             submit_before_thaw(session);
@@ -262,30 +287,48 @@ void schedule_call(struct client *client, struct call *call)
     } else if (takes_budget(session, call, cost)) {
         call->cost = cost;
         submit(call);
-    } else if (may_wait(client->agent, call)) {
-        call->cost = cost; /* wanted; taken by schedule_waiting() */
+    } else if (may_wait(service, call)) {
+        call->cost = cost; /* wanted; taken by submit_waiting() */
         gate(session, call);
     } else {
-        too_many(call);
-        job_done(&call->job);
-        client_replied(client, 0);
-        call_unref(call);
+        refuse(call);
     }
 }
 
-void schedule_waiting(struct session *session)
+static void submit_waiting(struct session *session)
 {
-    struct agent *agent = session->client->agent;
+    struct client *client = session->client;
     struct call *call;
 
+    client_ref(client);
     while ((call = STAILQ_FIRST(&session->waiting)) &&
-           budget_take(&agent->budget, &session->share, call->cost))
+           budget_take(client->origin->budget, &session->share, call->cost))
         submit(take_waiting(session));
     if (STAILQ_EMPTY(&session->waiting))
         ungate(session);
+    /* It has room to read again, and replies to be sent. */
+    if (!atomic_load(&client->gone))
+        loop_run_soon(client->origin->service->loop, &client->turn);
+    client_unref(client);
 }
 
-void schedule_give_up(struct session *session)
+void schedule_memory_freed(struct service *service)
+{
+    struct session *session, *following;
+    struct client *client;
+
+    for (session = TAILQ_FIRST(&service->gated); session; session = following) {
+        following = TAILQ_NEXT(session, gated);
+        submit_waiting(session);
+    }
+    while ((client = TAILQ_FIRST(&service->held))) {
+        TAILQ_REMOVE(&service->held, client, held_link);
+        client->is_held = false;
+        loop_run_soon(service->loop, &client->turn);
+    }
+}
+
+static void give_up(struct session *session)
 {
     while (!STAILQ_EMPTY(&session->waiting)) {
         struct call *call = take_waiting(session);
@@ -295,4 +338,15 @@ void schedule_give_up(struct session *session)
         job_flush(&call->job);
     }
     ungate(session);
+}
+
+void schedule_give_up(struct service *service)
+{
+    while (!TAILQ_EMPTY(&service->gated))
+        give_up(TAILQ_FIRST(&service->gated));
+}
+
+void schedule_init(struct service *service)
+{
+    service->trim.fire = trim_blocks;
 }

@@ -1,4 +1,4 @@
-#include "agent/busy_poll.h"
+#include "io/busy_poll.h"
 
 #include "base/now.h"
 
@@ -10,7 +10,7 @@ static void in_vain(struct busy_poll *poll)
 
 /* What comes after the time was found by a thread that had lost its processor meanwhile, to the
  * host most likely: sleeping would have been quicker. */
-static int look_out(struct busy_poll *poll, int epoll_fd, struct epoll_event *ret_events,
+static int poll_for(struct busy_poll *poll, int epoll_fd, struct epoll_event *ret_events,
                     int max_events)
 {
     int64_t until_ns = now_ns() + poll->max_ns;
@@ -41,5 +41,5 @@ int busy_poll(struct busy_poll *poll, int epoll_fd, struct epoll_event *ret_even
     }
     /* What is there already proves nothing. */
     count = epoll_wait(epoll_fd, ret_events, max_events, 0);
-    return count != 0 ? count : look_out(poll, epoll_fd, ret_events, max_events);
+    return count != 0 ? count : poll_for(poll, epoll_fd, ret_events, max_events);
 }

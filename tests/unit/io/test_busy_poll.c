@@ -1,7 +1,7 @@
 /*
- * Busy polling: when it looks out, and what makes it stop and begin again.
+ * Busy polling: when it polls, and what makes it stop and begin again.
  */
-#include "agent/busy_poll.h"
+#include "io/busy_poll.h"
 
 #include "base/fdio.h"
 

@@ -1,14 +1,13 @@
 /*
- * agent/call.c - running a command and making its reply.
+ * session/call.c - running a command and making its reply.
  *
  *   field      written by              read by          order, and what it buys
  *   call.*     I/O thread, then one    the next in line handed over whole: by the scheduler, the
  *              worker, then the token                   ticket, the token
  *   call.refs  all                     all: acq_rel     the last one frees
  */
-#include "agent/call.h"
+#include "session/call.h"
 
-#include "agent/client.h"
 #include "base/frozen.h"
 #include "base/log.h"
 #include "cmds/policy.h"
@@ -25,7 +24,7 @@ static void call_free(struct call *call)
     json_doc_free(call->doc);
     cmd_error_done(&call->error);
     buf_done(&call->reply);
-    budget_give(&session->client->agent->budget, call->share, call->cost);
+    budget_give(session->client->origin->budget, call->share, call->cost);
     session_unref(session);
     free(call);
 }
@@ -43,19 +42,20 @@ struct call *call_new(struct session *session, size_t args_size)
     if (!call)
         return NULL;
     atomic_init(&call->refs, 2);
-    atomic_fetch_add_explicit(&session->refs, 1, memory_order_relaxed);
+    session_ref(session);
     call->session = session;
     call->share = &session->share;
     return call;
 }
 
-void call_admit(struct client *client, struct call *call)
+void call_admit(struct call *call)
 {
+    struct client *client = call->session->client;
     bool admitted = window_admit(client->window, &call->ticket);
 
     assert(admitted);
     (void)admitted;
-    atomic_fetch_add(&client->unsent, 1);
+    client_reply_due(client);
 }
 
 /* Making the reply */
@@ -80,7 +80,7 @@ static bool cancelled(const void *job)
     const struct call *call = job;
 
     return atomic_load_explicit(&call->session->over, memory_order_relaxed) ||
-           atomic_load_explicit(&call->session->client->agent->ending, memory_order_relaxed);
+           atomic_load_explicit(&call_origin(call)->service->ending, memory_order_relaxed);
 }
 
 static void reply_succeeded(struct call *call, struct cmd_reply *reply)
@@ -104,7 +104,7 @@ static void reply_succeeded(struct call *call, struct cmd_reply *reply)
 static bool run_command(struct call *call, command_fn *run)
 {
     const struct command *command = call->command;
-    struct cmd_env env = call->session->client->agent->env;
+    struct cmd_env env = call_origin(call)->env;
     struct cmd_reply reply = { 0 };
     int r;
 
@@ -130,7 +130,7 @@ bool call_is_refused(const struct call *call)
 {
     if (ga_is_frozen())
         return !(call->command->flags & CMD_WHEN_FROZEN);
-    return !policy_allows(call->session->client->agent->env.policy, call->command);
+    return !policy_allows(call_origin(call)->env.policy, call->command);
 }
 
 void call_run(struct call *call)
@@ -161,4 +161,19 @@ void call_drop_request(struct call *call)
         args_done(call->command->args, call->args);
     call->command = NULL;
     call->doc = json_doc_free(call->doc);
+}
+
+void call_complete(struct call *call, size_t bytes)
+{
+    budget_adjust(call_origin(call)->budget, call->share, call->cost, bytes);
+    call->cost = bytes;
+    if (!ticket_complete(&call->ticket))
+        buf_done(&call->reply);
+}
+
+void call_drop_reply(struct call *call)
+{
+    buf_done(&call->reply);
+    budget_give(call_origin(call)->budget, call->share, call->cost);
+    call->cost = 0;
 }
