@@ -1,11 +1,12 @@
 """check-floors finds what it is there for: each case is a small tree with one fault made on purpose."""
 
+import importlib.machinery
 import pathlib
-import subprocess
 import sys
 import tempfile
 
-CHECK = sys.argv[1]
+sys.dont_write_bytecode = True
+check_floors = importlib.machinery.SourceFileLoader("check_floors", sys.argv[1]).load_module()
 FLOORS = """\
 base:
     low high
@@ -60,8 +61,7 @@ def check(tree, floors):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
         pathlib.Path(top, "floors.txt").write_text(floors)
-        done = subprocess.run([CHECK, f"{top}/src", f"{top}/floors.txt"], capture_output=True, text=True, timeout=60)
-    return done.returncode, done.stdout + done.stderr
+        return check_floors.check(f"{top}/src", f"{top}/floors.txt")[1]
 
 
 def main():
@@ -71,9 +71,9 @@ def main():
     cases["an allowed circle that is open"] = ({}, allowed, "is open, its line has to go")
     failed = 0
     for name, (changes, floors, expected) in cases.items():
-        status, output = check({**TREE, **changes}, floors)
-        if status != (0 if expected is None else 1) or (expected or "") not in output:
-            print(f"{name}: expected {expected or 'no fault'}, got status {status}:\n{output}")
+        faults = check({**TREE, **changes}, floors)
+        if not any(expected in fault for fault in faults) if expected else faults:
+            print(f"{name}: expected {expected or 'no fault'}, got {faults}")
             failed += 1
     print(f"{len(cases)} cases, {failed} failed")
     sys.exit(1 if failed else 0)
