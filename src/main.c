@@ -6,9 +6,28 @@
 #include "base/block.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "config/config.h"
+#include "cmds/command.h"
+#include "config/load.h"
+#include "io/channel.h"
 
 #include <unistd.h>
+
+static const char *command_name(size_t index)
+{
+    return index < command_count ? commands[index].name : NULL;
+}
+
+static const char *default_path(const char *name)
+{
+    enum channel_method method;
+
+    return channel_method_parse(name, &method) == 0 ? channel_default_path(method) : NULL;
+}
+
+static const struct config_parts parts = {
+    .command_name = command_name,
+    .default_path = default_path,
+};
 
 /* Opens everything and, as a daemon, detaches. 0, or -1 with a log line. */
 static int start(struct config *config, struct agent **ret_agent)
@@ -38,7 +57,7 @@ int main(int argc, char **argv)
 
     daemon_open_standard_fds();
     block_init();
-    switch (config_load(argc, argv, &config)) {
+    switch (config_load(argc, argv, &parts, &config)) {
     case CONFIG_RUN:
         if (start(&config, &agent) == 0)
             status = agent_serve(agent);

@@ -1,5 +1,5 @@
 /*
- * Configuration: defaults, then the file, then the command line; lists add up.
+ * Configuration: the values, as config/load.h makes them.
  *
  * Threads    main, before threads run; read-only afterwards.
  * Ownership  config_done() frees all strings and lists.
@@ -49,10 +49,9 @@ enum config_result {
     CONFIG_FAILED, /* told on stderr/stdout, exit 1 */
 };
 
-/* `ret_config` is zeroed or was; it needs config_done() whatever the result. argv is reordered. */
-enum config_result config_load(int argc, char **argv, struct config *ret_config);
-
-/* Paths that were given relative to the working directory become absolute: for a daemon, which
- * leaves that directory. 0 or -errno. */
-int config_absolute_paths(struct config *config);
-void config_done(struct config *config);
+/* What the configuration has to know of parts that it does not see; the caller hands it in. */
+struct config_parts {
+    const char *(*command_name)(size_t index); /* NULL: there are not so many */
+    /* The path that a method has by itself. NULL: it needs one, or there is no such method. */
+    const char *(*default_path)(const char *method);
+};

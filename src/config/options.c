@@ -5,9 +5,7 @@
 
 #include "base/log.h"
 #include "base/version.h"
-#include "cmds/command.h"
 #include "config/setting.h"
-#include "io/channel.h"
 
 #include <getopt.h>
 
@@ -63,7 +61,7 @@ static void print_own_keys(void)
     }
 }
 
-static void print_help(const char *prog)
+static void print_help(const char *prog, const struct config_parts *parts)
 {
     printf("Usage: %s [-m <method> -p <path>] [<options>]\n"
            "QEMU Guest Agent %s (pqga %s)\n"
@@ -81,8 +79,8 @@ static void print_help(const char *prog)
            "                    and 'thaw' after it (default is %s).\n"
            "                    Another script is given without a space in between:\n"
            "                    -F/path/to/script or --fsfreeze-hook=/path/to/script\n",
-           prog, PQGA_QEMU_VERSION, PQGA_VERSION, channel_default_path(CHANNEL_VIRTIO_SERIAL),
-           channel_default_path(CHANNEL_ISA_SERIAL), CONFIG_DEFAULT_PIDFILE, CONFIG_DEFAULT_HOOK);
+           prog, PQGA_QEMU_VERSION, PQGA_VERSION, parts->default_path("virtio-serial"),
+           parts->default_path("isa-serial"), CONFIG_DEFAULT_PIDFILE, CONFIG_DEFAULT_HOOK);
     printf("  -t, --statedir    absolute path of the directory for state that outlives the\n"
            "                    agent (default is %s)\n"
            "  -v, --verbose     log more, for finding faults\n"
@@ -103,12 +101,13 @@ static void print_help(const char *prog)
     print_own_keys();
 }
 
-static void print_commands(void)
+static void print_commands(const struct config_parts *parts)
 {
+    const char *name;
     size_t i;
 
-    for (i = 0; i < command_count; i++)
-        puts(commands[i].name);
+    for (i = 0; (name = parts->command_name(i)) != NULL; i++)
+        puts(name);
 }
 
 static bool asks_for_help(const char *argument)
@@ -117,11 +116,12 @@ static bool asks_for_help(const char *argument)
 }
 
 /* An option that prints something at once. */
-static bool act_now(int option, const char *argument, const char *prog)
+static bool act_now(int option, const char *argument, const char *prog,
+                    const struct config_parts *parts)
 {
     switch (option) {
     case 'h':
-        print_help(prog);
+        print_help(prog, parts);
         return true;
     case 'V':
         printf("QEMU Guest Agent %s\npqga %s\n", PQGA_QEMU_VERSION, PQGA_VERSION);
@@ -131,7 +131,7 @@ static bool act_now(int option, const char *argument, const char *prog)
     case OPT_BLACKLIST:
         if (!asks_for_help(argument))
             return false;
-        print_commands();
+        print_commands(parts);
         return true;
     default:
         return false;
@@ -151,7 +151,8 @@ static int next_option(int argc, char **argv)
     return getopt_long(argc, argv, short_options, long_options, NULL);
 }
 
-enum config_result options_scan(int argc, char **argv, const char **ret_conf_path)
+enum config_result options_scan(int argc, char **argv, const struct config_parts *parts,
+                                const char **ret_conf_path)
 {
     int option;
 
@@ -162,7 +163,7 @@ enum config_result options_scan(int argc, char **argv, const char **ret_conf_pat
             break;
         if (option == 'c')
             *ret_conf_path = optarg;
-        if (act_now(option, optarg, argv[0]))
+        if (act_now(option, optarg, argv[0], parts))
             return CONFIG_DONE;
     }
     return CONFIG_RUN;

@@ -13,7 +13,8 @@
 
 /* CONFIG_RUN, or CONFIG_DONE when an option printed what it prints. *ret_conf_path (borrowed from
  * argv) is NULL without -c. */
-enum config_result options_scan(int argc, char **argv, const char **ret_conf_path);
+enum config_result options_scan(int argc, char **argv, const struct config_parts *parts,
+                                const char **ret_conf_path);
 
 /* CONFIG_RUN or CONFIG_FAILED (told). *ret_dump: --dump-conf was there. */
 enum config_result options_apply(int argc, char **argv, struct config *config, bool *ret_dump);

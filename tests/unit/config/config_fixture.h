@@ -8,7 +8,7 @@
 #pragma once
 
 #include "base/fdio.h"
-#include "config/config.h"
+#include "config/load.h"
 
 #include <fcntl.h>
 #include <ftw.h>
@@ -22,6 +22,7 @@
 #include <cmocka.h>
 
 #define FIXTURE_MAX_ARGS 16
+#define FIXTURE_COMMANDS 2
 
 struct fixture {
     char dir[64];
@@ -111,6 +112,25 @@ static inline char *fixture_restore(const char *path, int fd, int saved)
     return fixture_read(path);
 }
 
+static inline const char *fixture_command_name(size_t index)
+{
+    static const char *const names[FIXTURE_COMMANDS] = { "guest-info", "guest-ping" };
+
+    return index < FIXTURE_COMMANDS ? names[index] : NULL;
+}
+
+static inline const char *fixture_default_path(const char *method)
+{
+    if (strcmp(method, "virtio-serial") == 0)
+        return "/dev/virtio-ports/org.qemu.guest_agent.0";
+    return strcmp(method, "isa-serial") == 0 ? "/dev/ttyS0" : NULL;
+}
+
+static const struct config_parts fixture_parts = {
+    .command_name = fixture_command_name,
+    .default_path = fixture_default_path,
+};
+
 static inline enum config_result fixture_load(struct fixture *f, struct config *config, ...)
 {
     char *argv[FIXTURE_MAX_ARGS + 2] = { strdup("qemu-ga") };
@@ -127,7 +147,7 @@ static inline enum config_result fixture_load(struct fixture *f, struct config *
     memcpy(order, argv, sizeof(order)); /* getopt changes the order of argv */
     out = fixture_divert(fixture_path(f, "out"), STDOUT_FILENO);
     err = fixture_divert(fixture_path(f, "err"), STDERR_FILENO);
-    result = config_load(argc, argv, config);
+    result = config_load(argc, argv, &fixture_parts, config);
     free(f->out);
     free(f->err);
     f->out = fixture_restore(fixture_path(f, "out"), STDOUT_FILENO, out);

@@ -2,7 +2,6 @@
 #include "config/options.h"
 
 #include "base/version.h"
-#include "cmds/command.h"
 #include "unit/config/config_fixture.h"
 
 static void short_options_set_what_they_name(void **state)
@@ -144,7 +143,7 @@ static void list_options_list_the_commands_on_request(void **state)
                          CONFIG_DONE);
         for (lines = 0, c = f->out; (c = strchr(c, '\n')) != NULL; c++)
             lines++;
-        assert_int_equal(lines, command_count);
+        assert_int_equal(lines, FIXTURE_COMMANDS);
         assert_non_null(strstr(f->out, "guest-ping\n"));
     }
 }

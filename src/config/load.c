@@ -1,21 +1,23 @@
 /*
- * config/config.c - the order in which the sources are asked, and what is checked at the end.
+ * config/load.c - the order in which the sources are asked, and what is checked at the end.
  *
  * A key of the file counts once, with its last value; so all lines are read before any value is
  * set, as GLib does it. "block-rpcs" and its old name are two keys whose lists add up.
  */
-#include "config/config.h"
+#include "config/load.h"
 
 #include "base/log.h"
 #include "config/config_dump.h"
 #include "config/config_file.h"
 #include "config/options.h"
 #include "config/setting.h"
-#include "io/channel.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <unistd.h>
+
+/* Its path is no file's. */
+#define METHOD_WITH_ADDRESS "vsock-listen"
 
 static int set_defaults(struct config *config)
 {
@@ -116,16 +118,14 @@ static bool socket_passed(void)
 }
 
 /* The path that the method has by itself. 0, or -1 with a log line. */
-static int complete_path(struct config *config)
+static int complete_path(struct config *config, const struct config_parts *parts)
 {
     CLEANUP(cmd_error_done) struct cmd_error error = { 0 };
-    enum channel_method method;
-    const char *path = NULL;
+    const char *path;
 
     if (config->path != NULL)
         return 0;
-    if (channel_method_parse(config->method, &method) == 0)
-        path = channel_default_path(method);
+    path = parts->default_path(config->method);
     if (path == NULL && socket_passed())
         return 0;
     if (path == NULL) {
@@ -152,14 +152,15 @@ static enum config_result print_config(const struct config *config)
     return CONFIG_DONE;
 }
 
-enum config_result config_load(int argc, char **argv, struct config *ret_config)
+enum config_result config_load(int argc, char **argv, const struct config_parts *parts,
+                               struct config *ret_config)
 {
     enum config_result result;
     const char *path;
     bool dump;
 
     *ret_config = (struct config){ 0 };
-    result = options_scan(argc, argv, &path);
+    result = options_scan(argc, argv, parts, &path);
     if (result != CONFIG_RUN)
         return result;
     if (set_defaults(ret_config) < 0 || load_files(ret_config, path) < 0)
@@ -167,7 +168,7 @@ enum config_result config_load(int argc, char **argv, struct config *ret_config)
     result = options_apply(argc, argv, ret_config, &dump);
     if (result != CONFIG_RUN)
         return result;
-    if (complete_path(ret_config) < 0)
+    if (complete_path(ret_config, parts) < 0)
         return CONFIG_FAILED;
     return dump ? print_config(ret_config) : CONFIG_RUN;
 }
@@ -192,7 +193,7 @@ static int absolute_path(char **path)
 int config_absolute_paths(struct config *config)
 {
     char **paths[] = { &config->path, &config->logfile, &config->pidfile, &config->fsfreeze_hook };
-    bool is_address = strcmp(config->method, channel_method_name(CHANNEL_VSOCK_LISTEN)) == 0;
+    bool is_address = strcmp(config->method, METHOD_WITH_ADDRESS) == 0;
     size_t i;
     int r;
 
