@@ -7,6 +7,7 @@ killed by the kernel should this process die before that.
 import ctypes
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -77,18 +78,31 @@ def _wait_for_socket(path, alive):
         time.sleep(0.0001)
 
 
+def raise_files(count):
+    """Allows `count` open files, here and in the agents."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(count, hard), hard))
+
+
 class Agent:
-    def __init__(self, path):
+    """An agent on a socket of its own; `config`: lines for its configuration file (ours only)."""
+
+    def __init__(self, path, config=None):
         self.path = path
+        self.config = config
         self.dir = None
         self.process = None
 
     def command(self):
-        return [self.path, "-m", "unix-listen", "-p", self.socket, "-t", self.dir]
+        command = [self.path, "-m", "unix-listen", "-p", self.socket, "-t", self.dir]
+        return command + (["-c", os.path.join(self.dir, "conf")] if self.config else [])
 
     def _make_dir(self):
         self.dir = tempfile.mkdtemp(prefix="qga-", dir=tmpfs_dir())
         self.socket = os.path.join(self.dir, "sock")
+        if self.config:
+            with open(os.path.join(self.dir, "conf"), "w") as conf:
+                conf.write(f"[general]\n{self.config}\n")
 
     def __enter__(self):
         self._make_dir()
