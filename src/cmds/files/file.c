@@ -86,12 +86,12 @@ static int open_fd(const char *path, int flags)
  * chmod; a link that points nowhere is not followed into a new file. */
 static int open_or_create(const char *path, int flags)
 {
-    int existing = flags & ~O_CREAT;
+    int existing = flags & ~(O_CREAT | O_TRUNC);
     int fd = open_fd(path, existing);
 
-    if (fd != -ENOENT || existing == flags)
+    if (fd != -ENOENT || !(flags & O_CREAT))
         return fd;
-    fd = open_fd(path, flags | O_EXCL);
+    fd = open_fd(path, existing | O_CREAT | O_EXCL);
     if (fd == -EEXIST) /* made by somebody else meanwhile, or such a link */
         return open_fd(path, existing);
     if (fd >= 0)
@@ -99,7 +99,18 @@ static int open_or_create(const char *path, int flags)
     return fd;
 }
 
-/* In the room that is reserved: the handle, or -1 with the error set. */
+/* As O_TRUNC does, which changes nothing but files. 0 or -errno. */
+static int truncate_file(int fd)
+{
+    struct stat info;
+
+    if (fstat(fd, &info) < 0)
+        return -errno;
+    return S_ISREG(info.st_mode) && ftruncate(fd, 0) < 0 ? -errno : 0;
+}
+
+/* In the room that is reserved: the handle, or -1 with the error set. The file has its number before
+ * it loses its content: an open that fails destroys nothing. */
 static int64_t open_reserved(struct file_table *table, const char *path, const char *mode,
                              struct cmd_error *reterr)
 {
@@ -111,9 +122,12 @@ static int64_t open_reserved(struct file_table *table, const char *path, const c
     r = fd < 0 ? fd : file_new(fd, (flags & O_APPEND) != 0, &file);
     if (r < 0)
         return cmd_fail_errno(reterr, r, "failed to open file '%s' (mode: '%s')", path, mode);
-    if (file_table_add(table, file) < 0)
+    if (file_table_number(table, file) < 0)
         return cmd_fail(reterr, "failed to commit persistent state to disk");
-    return file->handle;
+    r = flags & O_TRUNC ? truncate_file(file->io.fd) : 0;
+    if (r < 0)
+        return cmd_fail_errno(reterr, r, "failed to open file '%s' (mode: '%s')", path, mode);
+    return file_table_add(table, file);
 }
 
 int cmd_file_open(struct cmd_env *env, void *args, struct cmd_reply *reply)

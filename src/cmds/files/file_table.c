@@ -184,17 +184,20 @@ static struct file *find_locked(struct file_table *table, int64_t handle)
     return NULL;
 }
 
-int file_table_add(struct file_table *table, struct file *file)
+int file_table_number(struct file_table *table, struct file *file)
 {
-    int r = state_handle_next(table->state, &file->handle);
+    return state_handle_next(table->state, &file->handle);
+}
 
-    if (r < 0)
-        return r;
+int64_t file_table_add(struct file_table *table, struct file *file)
+{
+    int64_t handle = file->handle; /* from now on another request may close it */
+
     file_ref(file);
     PTOK(pthread_mutex_lock(&table->handles.lock));
-    LIST_INSERT_HEAD(bucket_of(table, file->handle), file, link);
+    LIST_INSERT_HEAD(bucket_of(table, handle), file, link);
     PTOK(pthread_mutex_unlock(&table->handles.lock));
-    return 0;
+    return handle;
 }
 
 static struct file *not_found(int64_t handle, struct cmd_error *reterr)

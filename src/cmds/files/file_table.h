@@ -50,9 +50,12 @@ void file_unrefp(struct file **file);
 int file_table_reserve(struct file_table *table);
 void file_table_unreserve(struct file_table *table);
 
-/* Numbers the file and keeps it, in the room reserved before; takes a reference of its own.
- * -errno: the number cannot be stored. */
-int file_table_add(struct file_table *table, struct file *file);
+/* Gives the file its handle: 0, or -errno (the number cannot be stored). */
+int file_table_number(struct file_table *table, struct file *file);
+
+/* Keeps the numbered file, in the room reserved before; takes a reference of its own. Returns the
+ * handle. */
+int64_t file_table_add(struct file_table *table, struct file *file);
 
 size_t file_table_limit(const struct file_table *table);
 

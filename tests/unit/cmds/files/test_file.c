@@ -160,6 +160,40 @@ static void open_fails_when_the_handle_cannot_be_stored(void **state)
     free(text);
 }
 
+/* Without a handle a file is not emptied. */
+static void an_open_that_fails_leaves_the_content(void **state)
+{
+    struct fixture *fixture = *state;
+    char path[] = "/tmp/pqga-test-kept-XXXXXX";
+    int fd = mkstemp(path);
+    struct stat info;
+
+    assert_int_equal(write(fd, "abc", 3), 3);
+    open_fails_when_the_handle_cannot_be_stored(state);
+    assert_open(fixture, path, "w", "error: failed to commit persistent state to disk");
+    assert_open(fixture, path, "w+", "error: failed to commit persistent state to disk");
+    assert_int_equal(fstat(fd, &info), 0);
+    assert_int_equal(info.st_size, 3);
+    unlink(path);
+    close(fd);
+}
+
+static void mode_w_empties_files_only(void **state)
+{
+    struct fixture *fixture = *state;
+    struct stat info;
+
+    write_file(path_in(fixture, "f"), "abc", 3);
+    open_file(fixture, path_in(fixture, "f"), "w");
+    assert_int_equal(stat(path_in(fixture, "f"), &info), 0);
+    assert_int_equal(info.st_size, 0);
+    open_file(fixture, "/dev/null", "w");
+    write_file(path_in(fixture, "g"), "abc", 3);
+    open_file(fixture, path_in(fixture, "g"), "a");
+    assert_int_equal(stat(path_in(fixture, "g"), &info), 0);
+    assert_int_equal(info.st_size, 3);
+}
+
 static void descriptors_are_close_on_exec_and_never_block(void **state)
 {
     struct fixture *fixture = *state;
@@ -247,6 +281,8 @@ int main(void)
         TEST(a_close_that_fails_tells_so_and_frees_the_handle),
         TEST(handles_are_limited_and_failed_opens_take_no_room),
         TEST(open_fails_when_the_handle_cannot_be_stored),
+        TEST(an_open_that_fails_leaves_the_content),
+        TEST(mode_w_empties_files_only),
         TEST(seek_refuses_bad_whence_and_goes_far_beyond_the_end),
         TEST(descriptors_are_close_on_exec_and_never_block),
         TEST(arguments_are_bound_to_their_members),

@@ -13,8 +13,8 @@ static int64_t add_file(struct fixture *fixture, const char *path)
 
     assert_int_equal(file_table_reserve(table), 0);
     assert_int_equal(file_new(open(path, O_RDONLY | O_CLOEXEC), false, &file), 0);
-    assert_int_equal(file_table_add(table, file), 0);
-    handle = file->handle;
+    assert_int_equal(file_table_number(table, file), 0);
+    handle = file_table_add(table, file);
     file_unref(file);
     return handle;
 }
