@@ -218,6 +218,14 @@ int cmd_file_read(struct cmd_env *env, void *args, struct cmd_reply *reply)
 
 /* --- write ---------------------------------------------------------------------------- */
 
+/* Files of /proc that can be read anywhere take writes at their own position only (seq_file): it is
+ * set to ours as well as they can. */
+static ssize_t write_unpositioned(struct file *file, const char *data, size_t len)
+{
+    (void)lseek(file->io.fd, file->io.position, SEEK_SET);
+    return write(file->io.fd, data, len);
+}
+
 static ssize_t write_some(struct file *file, const char *data, size_t len)
 {
     bool at_position = file->positioned && !file->append; /* Linux' pwrite ignores it if O_APPEND */
@@ -226,6 +234,8 @@ static ssize_t write_some(struct file *file, const char *data, size_t len)
     do {
         n = at_position ? pwrite(file->io.fd, data, len, file->io.position)
                         : write(file->io.fd, data, len);
+        if (n < 0 && errno == ESPIPE)
+            n = write_unpositioned(file, data, len);
     } while (n < 0 && errno == EINTR);
     if (n < 0)
         return -errno;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -362,6 +363,45 @@ static void a_tty_never_blocks(void **state)
     close(master);
 }
 
+static void write_comm(struct fixture *fixture, const char *mode, const char *name)
+{
+    char path[64], expected[64], line[64] = "";
+    int64_t handle;
+    FILE *file;
+    char *text;
+
+    snprintf(path, sizeof(path), "/proc/self/task/%d/comm", getpid());
+    handle = open_file(fixture, path, mode);
+    text = write_bytes(fixture, handle, name, strlen(name));
+    snprintf(expected, sizeof(expected), "{\"count\": %zu, \"eof\": false}", strlen(name));
+    assert_string_equal(text, expected);
+    free(text);
+    assert_close(fixture, handle, "{}");
+    file = fopen(path, "r");
+    assert_non_null(fgets(line, sizeof(line), file));
+    fclose(file);
+    assert_int_equal(strncmp(line, name, strlen(name)), 0);
+    assert_string_equal(line + strlen(name), "\n");
+}
+
+/* They take pread(2) but not pwrite(2). */
+static void files_of_proc_are_written_in_every_mode(void **state)
+{
+    struct fixture *fixture = *state;
+    char before[17] = "";
+    int64_t handle;
+
+    prctl(PR_GET_NAME, before);
+    write_comm(fixture, "w", "pqga-w");
+    write_comm(fixture, "r+", "pqga-rplus");
+    write_comm(fixture, "a", "pqga-a");
+    handle = open_file(fixture, "/proc/self/timerslack_ns", "r+");
+    assert_write_b64(fixture, handle, "NTAwMDA=", "{\"count\": 5, \"eof\": false}");
+    assert_seek(fixture, handle, 0, 0, "{\"position\": 0, \"eof\": false}");
+    assert_read(fixture, handle, 20, READ_REPLY("NTAwMDAK", 6, true));
+    prctl(PR_SET_NAME, before);
+}
+
 static void a_socket_cannot_be_opened(void **state)
 {
     struct fixture *fixture = *state;
@@ -402,6 +442,7 @@ int main(void)
         TEST(a_fifo_takes_what_fits_and_never_blocks),
         TEST(a_large_read_of_a_fifo_leaves_groups_whole),
         TEST(a_tty_never_blocks),
+        TEST(files_of_proc_are_written_in_every_mode),
         TEST(a_socket_cannot_be_opened),
     };
 
