@@ -40,7 +40,7 @@ const struct command commands[] = { /* sorted by name: command_find() bisects */
     { "guest-file-seek", cmd_file_seek, ARGS(args_file_seek, file_seek_args), 0, ORDER_FILE, "0.15",
       "Set the position in a file.", NULL, cmd_file_seek_now },
     { "guest-file-write", cmd_file_write, ARGS(args_file_write, file_write_args), 0, ORDER_FILE, "0.15",
-      "Write to a file at its position.", NULL, cmd_file_write_now },
+      "Write to a file at its position.", NULL, NULL },
     { "guest-fsfreeze-freeze", cmd_fsfreeze_freeze, NULL, 0, CMD_FREEZE_OP, ORDER_BARRIER, "0.15",
       "Freeze all filesystems that can be frozen.", NULL, NULL },
     { "guest-fsfreeze-freeze-list", cmd_fsfreeze_freeze_list, ARGS(args_freeze_list, freeze_list_args), CMD_FREEZE_OP, ORDER_BARRIER, "2.2",

@@ -4,7 +4,13 @@
  */
 #include "hang.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 struct fixture {
     struct agent_process agent;
@@ -233,6 +239,62 @@ static void a_client_that_leaves_takes_its_late_replies_along(void **state)
     client_expect_silence(&fixture->client, 100);
 }
 
+/* Writes to the file from a page whose content never comes: the inode is locked meanwhile. */
+static void hold_inode(const char *path, const char *hanging_path)
+{
+    int target = open(path, O_RDWR | O_CLOEXEC);
+    int source = open(hanging_path, O_RDONLY | O_CLOEXEC);
+    void *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, source, 0);
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    _exit(page == MAP_FAILED || pwrite(target, page, 4096, 0) < 0);
+}
+
+/* On a tmpfs where there is one: the I/O thread reads such files itself. */
+static void held_path(char path[128], const struct fixture *fixture)
+{
+    if (access("/dev/shm", W_OK) == 0)
+        snprintf(path, 128, "/dev/shm/pqga-test-held-%d", getpid());
+    else
+        snprintf(path, 128, "%s", agent_path(&fixture->agent, "held"));
+}
+
+/* A user can hold the inode of any file that he may write, as long as he likes. */
+static void a_file_whose_inode_is_held_stops_nobody_else(void **state)
+{
+    struct fixture *fixture = fixture_or_skip(state);
+    struct client *client = &fixture->client;
+    char path[128];
+    int64_t handle;
+    pid_t holder;
+
+    held_path(path, fixture);
+    write_file(path, "abc", 3);
+    handle = client_file_open(client, path, "r+");
+    hang_tell(&fixture->hang, "hang on");
+    holder = fork();
+    if (holder == 0)
+        hold_inode(path, hang_file(&fixture->hang, 10));
+    hang_wait(&fixture->hang, 1);
+    client_request(client,
+                   "{\"execute\":\"guest-file-write\",\"arguments\":{\"handle\":%" PRId64
+                   ",\"buf-b64\":\"eHk=\"},\"id\":\"stuck\"}",
+                   handle);
+    client_expect(client, "{\"execute\":\"guest-sync\",\"arguments\":{\"id\":1}}",
+                  "{\"return\": 1}");
+    client_request(
+        client, "{\"execute\":\"guest-file-open\",\"arguments\":{\"path\":\"%s\",\"mode\":\"w\"}}",
+        path);
+    client_expect(client, "{\"execute\":\"guest-sync\",\"arguments\":{\"id\":2}}",
+                  "{\"return\": 2}");
+    assert_true(
+        reply_has(client_ask(client, "{\"execute\":\"guest-get-host-name\"}"), "host-name"));
+    hang_tell(&fixture->hang, "hang off");
+    assert_int_equal(waitpid(holder, NULL, 0), holder);
+    client_expect_silence(client, 50);
+    unlink(path);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -246,6 +308,7 @@ int main(void)
         CASE(many_hanging_reads_do_not_use_up_the_pool),
         CASE(requests_on_the_stuck_file_alone_wait_for_it),
         CASE(a_client_that_leaves_takes_its_late_replies_along),
+        CASE(a_file_whose_inode_is_held_stops_nobody_else),
     };
 
     return cmocka_run_group_tests_name("resync", tests, NULL, NULL);

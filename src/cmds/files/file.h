@@ -71,10 +71,9 @@ command_fn cmd_file_open, cmd_file_close, cmd_file_read, cmd_file_write, cmd_fil
     cmd_file_flush;
 
 /* The same without waiting (struct command, try_now). */
-command_fn cmd_file_read_now, cmd_file_write_now, cmd_file_seek_now;
+command_fn cmd_file_read_now, cmd_file_seek_now;
 
 /* The value of a read's reply for `len` bytes. 0 or -ENOMEM. */
 int file_read_reply(struct buf *text, const char *data, size_t len, bool eof);
-/* The values of the replies to a write and to a seek. Errors: the text's (base/buf.h). */
-void file_write_reply(struct cmd_reply *reply, size_t count);
+/* The value of the reply to a seek. Errors: the text's (base/buf.h). */
 void file_seek_reply(struct cmd_reply *reply, int64_t position);

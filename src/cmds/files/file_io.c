@@ -264,7 +264,7 @@ static int write_all(struct file *file, const char *data, size_t len, size_t *re
     return 0;
 }
 
-void file_write_reply(struct cmd_reply *reply, size_t count)
+static void write_reply(struct cmd_reply *reply, size_t count)
 {
     buf_puts(&reply->text, "{\"count\": ");
     buf_put_int(&reply->text, (int64_t)count);
@@ -292,6 +292,6 @@ int cmd_file_write(struct cmd_env *env, void *args, struct cmd_reply *reply)
         log_audit("guest-file-write failed, handle: %" PRId64, write_args->handle);
         return cmd_fail_errno(&reply->error, r, "failed to write to file");
     }
-    file_write_reply(reply, count);
+    write_reply(reply, count);
     return 0;
 }

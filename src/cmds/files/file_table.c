@@ -6,7 +6,6 @@
  *   scratch.*       any worker        any worker         scratch.lock
  *   file.io.*       its user          its user           file.io.lock
  *   file.refs       any: relaxed +    any: acq_rel -     the last user sees what all others did
- *   file.now        its user          its user           file.io.lock
  *   the rest of struct file is set before the file is in the hash and never changes
  *
  * Handles count up, so that the low bits spread them over the buckets evenly.
@@ -53,15 +52,11 @@ static bool has_positions(int fd, const struct stat *info)
     return may && lseek(fd, 0, SEEK_CUR) >= 0;
 }
 
-static enum file_now when_now(int fd, const struct stat *info)
+static bool is_in_memory(int fd, const struct stat *info)
 {
     struct statfs fs;
 
-    if (!S_ISREG(info->st_mode))
-        return FILE_NOW_NEVER;
-    if (fstatfs(fd, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC))
-        return FILE_NOW_MEMORY;
-    return FILE_NOW_CACHED;
+    return S_ISREG(info->st_mode) && fstatfs(fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
 }
 
 int file_new(int fd, bool append, struct file **ret_file)
@@ -78,7 +73,7 @@ int file_new(int fd, bool append, struct file **ret_file)
     file->key = (struct file_key){ .dev = info.st_dev, .ino = info.st_ino };
     file->positioned = has_positions(fd, &info);
     file->append = append;
-    file->now = file->positioned ? when_now(fd, &info) : FILE_NOW_NEVER;
+    file->in_memory = file->positioned && is_in_memory(fd, &info);
     atomic_init(&file->refs, 1);
     PTOK(pthread_mutex_init(&file->io.lock, NULL));
     file->io.fd = TAKE_FD(owned_fd);

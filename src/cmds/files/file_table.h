@@ -19,26 +19,19 @@
  * out of the cache; whole pages, and a multiple of 3, so that pieces need no padding. */
 #define FILE_PIECE_BYTES (252 * KIB)
 
-/* What may be done with a file on the I/O thread (file_now.c). */
-enum file_now {
-    FILE_NOW_NEVER,
-    FILE_NOW_CACHED, /* what the page cache holds may be read */
-    FILE_NOW_MEMORY, /* on a memory filesystem: nothing waits */
-};
-
 struct file {
     LIST_ENTRY(file) link;
     int64_t handle;
     struct file_key key;
     bool positioned; /* has positions of its own to read at: pread, pwrite */
     bool append;
+    bool in_memory; /* on a tmpfs: what the I/O thread may do itself (file_now.c) */
     _Atomic unsigned refs;
     struct {
         pthread_mutex_t lock;
         int fd; /* -1: closed */
         int64_t position;
     } io;
-    enum file_now now; /* set before the file is in the table; then only lowered, under io.lock */
 };
 
 /* Takes `fd` even on failure. 0, -ENOMEM, or -errno of fstat. */
