@@ -33,7 +33,7 @@ enum cmd_flags {
     CMD_FREEZE_OP = 1u << 4,     /* a freeze or thaw: urgent requests wait while it runs */
     CMD_ALWAYS_INLINE = 1u << 5, /* depends on nothing a barrier changes: never queued */
     CMD_SPAWNS = 1u << 6,        /* starts a program and does not wait for its end */
-    CMD_BRIEF = 1u << 7,         /* looks into memory only: nobody is woken to run it */
+    CMD_NONBLOCKING = 1u << 7,   /* looks into memory only: nobody is woken to run it */
     CMD_AUDIT = 1u << 8, /* changes the guest, and the handler writes no audit line of its own */
 };
 

@@ -1,5 +1,5 @@
 /*
- * File chains: jobs on one file, one behind the other.
+ * Chains: jobs with the same key (a file, or the path of an open), one behind the other.
  *
  * The last job of each chain stands in a hash table, and each job knows the one behind it, so a
  * chain takes no memory of its own.

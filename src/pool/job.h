@@ -21,21 +21,30 @@ enum job_class {
     JOB_URGENT,  /* on the reserved worker; waits for freeze operations only */
 };
 
+#define JOB_KINDS 64
+/* A pace for each kind, and some for devices that files are on. */
+#define JOB_PACES 128
+
 struct job_key {
     uint64_t dev, ino;
 };
 
 struct job {
     enum job_class class;
-    bool freeze_op; /* a freeze or thaw: urgent jobs wait for it */
-    bool spawns;    /* starts a program: its worker makes haste (pool/haste.h) */
-    bool brief;     /* looks into memory only: quicker than a wake-up, and never blocks */
+    bool freeze_op;   /* a freeze or thaw: urgent jobs wait for it */
+    bool spawns;      /* starts a program: its worker boosts its priority (pool/priority.h) */
+    bool nonblocking; /* looks into memory only: quicker than a wake-up, and never blocks */
+    bool file;        /* works on a file: some workers are kept from it (struct sched_config) */
+    /* Jobs of one kind take about as long, and get stuck at the same; < JOB_KINDS. What ended
+     * streams have left running of a kind is limited. */
+    unsigned char kind;
     void (*run)(struct job *job);
     void (*done)(struct job *job);  /* what run() made becomes visible to others */
     void (*flush)(struct job *job); /* others are told; the last touch */
-    /* JOB_FILE: 0 and the key, or -ENOENT when it is not known yet: then the job is ordered as a
-     * barrier, since an earlier job may be about to make it known. Called with the scheduler's
-     * lock held, on any thread: it must only look up. */
+    /* Jobs with the same key run in order, of all streams; NULL: it has none. 0 and the key, or
+     * -ENOENT when it is not known yet: then a JOB_FILE is ordered as a barrier, since an earlier job
+     * may be about to make it known. Called with the scheduler's lock held, on any thread: it must
+     * only look up. Not asked of JOB_SHARED and JOB_URGENT. */
     int (*key)(struct job *job, struct job_key *ret_key);
     /* NULL, or tried on the submitter's thread when the job could start at once: true if it has run.
      * It must not wait. */
@@ -46,15 +55,19 @@ struct job {
 
     /* the scheduler's */
     struct stream *stream;
-    TAILQ_ENTRY(job) link;  /* held, urgent or overflow list */
-    struct job *next;       /* behind it in its chain */
-    LIST_ENTRY(job) bucket; /* the last job of a file chain stands in the hash table */
+    TAILQ_ENTRY(job) link;  /* held, running, waiting for a file worker, or urgent */
+    struct job *next;       /* behind it in the chain of its key */
+    struct job *next_open;  /* behind it among the opens of its stream */
+    LIST_ENTRY(job) bucket; /* the last job of a chain stands in the hash table */
     struct job_key chain;
-    uint64_t seq;   /* in its stream */
-    unsigned waits; /* unfinished earlier jobs of its stream it needs: freeze operations for
+    uint64_t seq;       /* in its stream */
+    unsigned waits;     /* unfinished earlier jobs of its stream it needs: freeze operations for
                      * an urgent job, urgent jobs for any other */
-    bool barrier;   /* runs as a barrier */
-    bool chained;   /* is in a file chain */
+    bool barrier;       /* runs as a barrier */
+    bool keyed;         /* `chain` is its key */
+    bool chained;       /* is in the chain of its key */
+    bool left;          /* counted as left running by an ended stream */
+    unsigned char pace; /* jobs of one pace are measured together; < JOB_PACES */
 };
 
 TAILQ_HEAD(job_list, job);

@@ -8,7 +8,14 @@
  * A stream's jobs pass three stages: held (in order of arrival, behind a barrier or an urgent
  * job), admitted (waiting in a chain, or ready, or running), finished. Only the first held job
  * is ever looked at, so nothing overtakes a barrier. Nothing admitted waits for anything that is
- * held, so the oldest admitted job of every chain can always run: there is no deadlock.
+ * held. What is admitted waits in this order, each time only for jobs that are further on:
+ *
+ *   the opens of its stream  for the open before it, which is further on
+ *   the chain of its key     for jobs that entered the chain before it: all of them have passed the
+ *                            opens of their streams, and none goes back
+ *   a worker for files       for one of those that run; a job that runs waits for no other job
+ *
+ * So the job that is furthest on can always run, or runs: there is no deadlock.
  */
 #include "pool/sched.h"
 
@@ -21,17 +28,22 @@
 
 /* Beyond max_jobs: a thaw must go in however many requests are stuck. */
 #define URGENT_RESERVE 64u
+/* Workers that file jobs do not get, and jobs of a kind that ended streams may leave running, of 64. */
+#define NOT_FOR_FILES(workers) ((workers)*3 / 8)
+#define LEFT_RUNNING(workers)  ((workers) / 8)
 
 struct stream {
     struct sched *sched;
     struct job_list held;
-    struct job *last_open; /* the last of the open chain, NULL: none unfinished */
-    struct job *barrier;   /* the barrier that runs */
-    unsigned admitted;     /* unfinished, neither barrier nor urgent */
-    unsigned urgent;       /* unfinished urgent jobs */
-    unsigned freeze_ops;   /* unfinished freeze operations, held ones too */
-    unsigned unfinished;   /* all of them */
+    struct job_list running; /* started and not finished, but for urgent ones */
+    struct job *last_open;   /* the last of the open chain, NULL: none unfinished */
+    struct job *barrier;     /* the barrier that runs */
+    unsigned admitted;       /* unfinished, neither barrier nor urgent */
+    unsigned urgent;         /* unfinished urgent jobs */
+    unsigned freeze_ops;     /* unfinished freeze operations, held ones too */
+    unsigned unfinished;     /* all of them */
     uint64_t last_seq;
+    bool ended; /* what runs counts as left running */
     bool closed;
 };
 
@@ -44,6 +56,9 @@ struct sched {
     struct urgent *urgent;
     struct job_list urgent_held;
     struct chain_table chains;
+    unsigned files_running;        /* file jobs that have a worker */
+    struct job_list files_waiting; /* for one */
+    unsigned left[JOB_KINDS];      /* jobs that run and belong to ended streams */
 };
 
 /* Held jobs come before the urgent one, which does not wait for them: what they see of the frozen
@@ -57,7 +72,28 @@ static void settle_held_locked(const struct job *urgent)
             job->admitted(job);
 }
 
-/* Makes a job ready. `direct` not NULL: the caller is a worker that may go on with one job. */
+static void count_left_locked(struct sched *sched, struct job *job)
+{
+    if (!job->left)
+        sched->left[job->kind]++;
+    job->left = true;
+}
+
+/* Hands the job to a worker. `direct` not NULL: the caller is a worker that may go on with one job. */
+static void push_locked(struct sched *sched, struct job *job, struct job **direct)
+{
+    TAILQ_INSERT_TAIL(&job->stream->running, job, link);
+    if (job->stream->ended)
+        count_left_locked(sched, job);
+    if (direct && !*direct && workers_idle_ring(sched->workers))
+        *direct = job;
+    else
+        /* A worker that goes on with a nonblocking job takes the next one itself. */
+        workers_push(sched->workers, job,
+                     direct && *direct && (*direct)->nonblocking && job->nonblocking);
+}
+
+/* Makes a job ready. */
 static void start_locked(struct sched *sched, struct job *job, struct job **direct)
 {
     if (job->freeze_op)
@@ -66,69 +102,110 @@ static void start_locked(struct sched *sched, struct job *job, struct job **dire
         if (job->freeze_op)
             settle_held_locked(job);
         urgent_push(sched->urgent, job);
-    } else if (direct && !*direct && workers_idle_ring(sched->workers)) {
-        *direct = job;
+    } else if (job->file && sched->files_running == sched->config.max_file_workers) {
+        TAILQ_INSERT_TAIL(&sched->files_waiting, job, link);
     } else {
-        /* A worker that goes on with a brief job takes the next one itself. */
-        workers_push(sched->workers, job, direct && *direct && (*direct)->brief && job->brief);
+        sched->files_running += job->file;
+        push_locked(sched, job, direct);
     }
 }
 
-/* Opens that only read: a chain in each stream. */
+/* A job that had a worker has finished. */
+static void give_back_worker_locked(struct sched *sched, struct job *job, struct job **direct)
+{
+    struct job *waiting = TAILQ_FIRST(&sched->files_waiting);
 
-static bool open_join_locked(struct stream *stream, struct job *job)
+    TAILQ_REMOVE(&job->stream->running, job, link);
+    if (job->left)
+        sched->left[job->kind]--;
+    if (!job->file)
+        return;
+    if (!waiting) {
+        sched->files_running--;
+        return;
+    }
+    TAILQ_REMOVE(&sched->files_waiting, waiting, link);
+    push_locked(sched, waiting, direct);
+}
+
+/* Chains */
+
+/* Behind the jobs with its key; it starts if there are none. */
+static void enter_chain_locked(struct sched *sched, struct job *job, struct job **direct)
+{
+    if (!job->keyed || chain_join(&sched->chains, job))
+        start_locked(sched, job, direct);
+}
+
+/* Opens that only read are in order in each stream, so that handles are numbered in that order. */
+static void enter_opens_locked(struct stream *stream, struct job *job, struct job **direct)
 {
     struct job *last = stream->last_open;
 
     stream->last_open = job;
     if (last)
-        last->next = job;
-    return !last;
+        last->next_open = job;
+    else
+        enter_chain_locked(stream->sched, job, direct);
 }
 
-/* Takes a finished job out of its chain; what stood behind it may run. */
-static void chain_leave_locked(struct stream *stream, struct job *job, struct job **direct)
+static void leave_opens_locked(struct stream *stream, struct job *job, struct job **direct)
+{
+    if (job->next_open)
+        enter_chain_locked(stream->sched, job->next_open, direct);
+    else
+        stream->last_open = NULL;
+}
+
+/* Takes a finished job out of its chains; what stood behind it may run. */
+static void leave_chains_locked(struct stream *stream, struct job *job, struct job **direct)
 {
     if (job->next)
         start_locked(stream->sched, job->next, direct);
     else if (job->chained)
         chain_leave(job);
-    else if (stream->last_open == job)
-        stream->last_open = NULL;
+    if (job->class == JOB_OPEN)
+        leave_opens_locked(stream, job, direct);
 }
 
 /* Admission */
 
-/* Decides how the job is ordered, now that everything it comes behind is done. */
-static bool needs_barrier_locked(struct job *job)
+/* What the job is as quick as: jobs on the same device, or else those of its kind. */
+static unsigned char pace_of(const struct job *job)
 {
-    return job->class == JOB_BARRIER || (job->class == JOB_FILE && job->key(job, &job->chain) < 0);
+    if (job->class != JOB_FILE || !job->keyed)
+        return job->kind;
+    return (unsigned char)(JOB_KINDS + (job->chain.dev * 0x9E3779B97F4A7C15u >> 58));
+}
+
+/* Decides how the job is ordered, now that everything it comes behind is done. */
+static void settle_order_locked(struct job *job)
+{
+    job->keyed = job->class != JOB_SHARED && job->key && job->key(job, &job->chain) == 0;
+    job->barrier = job->class == JOB_BARRIER || (job->class == JOB_FILE && !job->keyed);
+    job->pace = pace_of(job);
 }
 
 static bool may_admit_locked(const struct stream *stream, struct job *job)
 {
     if (stream->barrier || job->waits > 0)
         return false;
-    job->barrier = needs_barrier_locked(job);
+    settle_order_locked(job);
     return !job->barrier || stream->admitted == 0;
 }
 
 static void admit_locked(struct stream *stream, struct job *job, struct job **direct)
 {
-    bool first = true;
-
     if (job->admitted)
         job->admitted(job);
     if (job->barrier)
         stream->barrier = job;
     else
         stream->admitted++;
-    if (!job->barrier && job->class == JOB_FILE)
-        first = chain_join(&stream->sched->chains, job);
-    else if (job->class == JOB_OPEN)
-        first = open_join_locked(stream, job);
-    if (first)
-        start_locked(stream->sched, job, direct);
+    if (job->class == JOB_OPEN)
+        enter_opens_locked(stream, job, direct);
+    else
+        enter_chain_locked(stream->sched, job, direct);
 }
 
 static void admit_held_locked(struct stream *stream, struct job **direct)
@@ -209,8 +286,10 @@ static void finish_locked(struct sched *sched, struct job *job, struct job **dir
         urgent_ended_locked(stream, job);
     else
         stream->admitted--;
-    if (!job->barrier && job->class != JOB_URGENT)
-        chain_leave_locked(stream, job, direct);
+    if (job->class != JOB_URGENT) {
+        give_back_worker_locked(sched, job, direct);
+        leave_chains_locked(stream, job, direct);
+    }
     /* Held jobs first: what they see of the frozen state is settled before a thaw behind them. */
     admit_held_locked(stream, direct);
     if (job->freeze_op)
@@ -225,8 +304,8 @@ static void submit_locked(struct stream *stream, struct job *job, struct job **r
     stream->unfinished++;
     job->stream = stream;
     job->seq = ++stream->last_seq;
-    job->next = NULL;
-    job->chained = job->barrier = false;
+    job->next = job->next_open = NULL;
+    job->keyed = job->chained = job->barrier = job->left = false;
     if (job->class == JOB_URGENT) {
         submit_urgent_locked(stream, job);
     } else {
@@ -255,16 +334,31 @@ static int run_now(struct sched *sched, struct job *job)
     return done;
 }
 
+/* Files that are open are not refused: their jobs cannot be more stuck than their chains. */
+static bool has_left_too_many_locked(const struct sched *sched, const struct job *job)
+{
+    return job->class != JOB_URGENT && job->class != JOB_FILE &&
+           sched->left[job->kind] >= sched->config.max_left;
+}
+
+static int may_submit_locked(const struct sched *sched, const struct job *job)
+{
+    unsigned reserve = job->class == JOB_URGENT ? URGENT_RESERVE : 0;
+
+    if (sched->jobs >= sched->config.max_jobs + reserve)
+        return -EAGAIN;
+    return has_left_too_many_locked(sched, job) ? -EBUSY : 0;
+}
+
 int sched_submit(struct stream *stream, struct job *job)
 {
     struct sched *sched = stream->sched;
     struct job *now = NULL;
-    int r = 0;
+    int r;
 
     PTOK(pthread_mutex_lock(&sched->lock));
-    if (sched->jobs >= sched->config.max_jobs + (job->class == JOB_URGENT ? URGENT_RESERVE : 0))
-        r = -EAGAIN;
-    else
+    r = may_submit_locked(sched, job);
+    if (r == 0)
         submit_locked(stream, job, &now);
     PTOK(pthread_mutex_unlock(&sched->lock));
     return now ? run_now(sched, now) : r;
@@ -307,7 +401,20 @@ struct stream *stream_new(struct sched *sched)
         return NULL;
     stream->sched = sched;
     TAILQ_INIT(&stream->held);
+    TAILQ_INIT(&stream->running);
     return stream;
+}
+
+void stream_end(struct stream *stream)
+{
+    struct sched *sched = stream->sched;
+    struct job *job;
+
+    PTOK(pthread_mutex_lock(&sched->lock));
+    stream->ended = true;
+    TAILQ_FOREACH (job, &stream->running, link)
+        count_left_locked(sched, job);
+    PTOK(pthread_mutex_unlock(&sched->lock));
 }
 
 void stream_close(struct stream *stream)
@@ -357,6 +464,7 @@ struct sched *sched_new(const struct sched_config *config)
     struct workers_config workers = {
         .core = config->core_workers,
         .max = config->max_workers,
+        .keep_ms = WORKERS_KEEP_MS,
         .capacity = config->max_jobs * 2, /* ck_ring keeps a slot free */
         .finish = worker_finished,
         .backlog = backlog,
@@ -366,8 +474,14 @@ struct sched *sched_new(const struct sched_config *config)
     if (!sched)
         return NULL;
     sched->config = *config;
+    if (!config->max_file_workers)
+        sched->config.max_file_workers =
+            MAX_OF(config->max_workers - NOT_FOR_FILES(config->max_workers), 1u);
+    if (!config->max_left)
+        sched->config.max_left = MAX_OF(LEFT_RUNNING(config->max_workers), 1u);
     PTOK(pthread_mutex_init(&sched->lock, NULL));
     TAILQ_INIT(&sched->urgent_held);
+    TAILQ_INIT(&sched->files_waiting);
     sched->workers = workers_new(&workers);
     if (!sched->workers)
         return sched_free(sched);

@@ -2,10 +2,13 @@
  * Scheduler: when a job may run, so that its stream sees one job after the other.
  *
  * A stream is the order of one conversation. The ordering classes are in pool/job.h. A resync
- * closes the stream and opens a new one: jobs of the old one go on among themselves, and the new
- * one does not wait for them, the same file excepted (file chains belong to the scheduler).
+ * ends the stream and opens a new one: jobs of the old one go on among themselves, and the new
+ * one does not wait for them, the same key excepted (a file, a path: chains belong to the scheduler).
  *
- * Threads    sched_submit(), stream_new(), stream_busy(), sched_tick(): the I/O thread.
+ * Jobs may be stuck for good. So file jobs get `max_file_workers` at most, and of what ended streams
+ * have left running, `max_left` of each kind: more of that kind is refused, until some have ended.
+ *
+ * Threads    sched_submit(), stream_new(), stream_end(), stream_busy(), sched_tick(): the I/O thread.
  *            stream_close(): any thread. Jobs run on workers.
  * Ownership  the submitter embeds and keeps struct job until flush().
  * Locking    one mutex, held for list work only; job->key() and job->admitted() run under it.
@@ -20,6 +23,8 @@ struct stream;
 
 struct sched_config {
     unsigned core_workers, max_workers;
+    unsigned max_file_workers;  /* 0: a share of max_workers */
+    unsigned max_left;          /* 0: likewise */
     unsigned max_jobs;          /* a power of two */
     void (*backlog)(void *arg); /* call sched_tick() in a while; any thread */
     void *arg;
@@ -36,11 +41,14 @@ struct sched *sched_free(struct sched *sched);
 
 /* NULL: no memory. */
 struct stream *stream_new(struct sched *sched);
+/* Nobody waits for the stream's jobs any more; they go on. Twice is once. */
+void stream_end(struct stream *stream);
 /* No more jobs will be submitted; the stream goes when its last job has. */
 void stream_close(struct stream *stream);
 
 /* Hands the job over: 0. 1: job->now() has run it, and done() and flush() are left to the caller.
- * -EAGAIN: max_jobs are unfinished (the caller answers with an error). */
+ * The caller answers with an error: -EAGAIN: max_jobs are unfinished. -EBUSY: ended streams have left
+ * too many jobs of its kind running. */
 int sched_submit(struct stream *stream, struct job *job);
 
 /* True while a barrier or an urgent job of the stream is unfinished: what depends on the guest's

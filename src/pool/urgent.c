@@ -4,9 +4,13 @@
  *   field  written by          read by  order, and what it buys
  *   ready  pushers, the worker worker   lock
  *   work   pushers: sem_post   worker   one token a job; the one without a job ends the worker
+ *   ended  worker: sem_post    main     the thread can be joined without waiting
  */
 #include "pool/urgent.h"
 
+#include "base/now.h"
+
+#include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <time.h>
@@ -16,7 +20,7 @@ struct urgent {
     void *arg;
     pthread_mutex_t lock;
     struct job_list ready;
-    sem_t work;
+    sem_t work, ended;
     pthread_t thread;
 };
 
@@ -45,11 +49,13 @@ static void *urgent_main(void *arg)
         job->done(job);
         job->flush(job);
     }
+    sem_post(&urgent->ended);
     return NULL;
 }
 
 static void urgent_free(struct urgent *urgent)
 {
+    sem_destroy(&urgent->ended);
     sem_destroy(&urgent->work);
     PTOK(pthread_mutex_destroy(&urgent->lock));
     free(urgent);
@@ -66,6 +72,7 @@ struct urgent *urgent_new(void (*finish)(void *arg, struct job *job), void *arg)
     PTOK(pthread_mutex_init(&urgent->lock, NULL));
     TAILQ_INIT(&urgent->ready);
     sem_init(&urgent->work, 0, 0);
+    sem_init(&urgent->ended, 0, 0);
     if (pthread_create(&urgent->thread, NULL, urgent_main, urgent) != 0) {
         urgent_free(urgent);
         return NULL;
@@ -83,13 +90,17 @@ void urgent_push(struct urgent *urgent, struct job *job)
 
 bool urgent_stop(struct urgent *urgent, int timeout_ms)
 {
-    struct timespec deadline;
+    int64_t until_ns = now_ns() + timeout_ms * NSEC_PER_MSEC;
+    struct timespec deadline = {
+        .tv_sec = until_ns / NSEC_PER_SEC,
+        .tv_nsec = until_ns % NSEC_PER_SEC,
+    };
 
     sem_post(&urgent->work);
-    clock_gettime(CLOCK_REALTIME, &deadline);
-    deadline.tv_sec += timeout_ms / 1000 + 1;
-    if (pthread_timedjoin_np(urgent->thread, NULL, &deadline) != 0)
-        return false;
+    while (sem_clockwait(&urgent->ended, CLOCK_MONOTONIC, &deadline) != 0)
+        if (errno == ETIMEDOUT)
+            return false;
+    PTOK(pthread_join(urgent->thread, NULL));
     urgent_free(urgent);
     return true;
 }

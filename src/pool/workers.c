@@ -10,6 +10,10 @@
  *             worker: CAS down to leave
  *   taken     workers: relaxed add        I/O: relaxed     a changed number means progress
  *   mean_ns   workers: relaxed            pushers: relaxed a hint; an update may get lost
+ *   slow      workers: add, sub, relaxed  pushers: relaxed a hint: wrong for a moment costs a
+ *                                                          wake-up or a tick
+ *   keep_until_ns  I/O thread, workers:   workers: relaxed a hint; an update may get lost
+ *             relaxed
  *   unflushed workers: add, sub           I/O thread       seq_cst with config.backlog() behind it;
  *                                                          `taken` was raised before it
  *   blocked   I/O thread; workers lower   pushers: relaxed a hint: too high costs wake-ups, too low
@@ -26,7 +30,7 @@
 
 #include "base/log.h"
 #include "base/now.h"
-#include "pool/haste.h"
+#include "pool/priority.h"
 #include "pool/ring.h"
 
 #include <errno.h>
@@ -45,6 +49,8 @@
 #define QUICK_JOB_NS (50u * 1000)
 /* What a single job may add to the mean, so that one that was preempted does not change it much. */
 #define SLOW_JOB_NS (8 * QUICK_JOB_NS)
+/* A job that takes so long leaves its processor to others. */
+#define BLOCKED_JOB_NS NSEC_PER_MSEC
 /* Jobs that one busy worker may find waiting while they are quick. */
 #define QUICK_QUEUE 16
 /* Finished jobs that are flushed together. */
@@ -60,8 +66,11 @@ struct workers {
     _Atomic unsigned count;
     _Atomic unsigned taken;
     _Atomic unsigned unflushed; /* workers that run a job with finished ones in hand */
-    _Atomic unsigned mean_ns;   /* what jobs take lately */
-    _Atomic unsigned blocked;   /* busy workers that were stuck when last looked at */
+    _Atomic unsigned slow;      /* workers that run a job that is not taken to be quick */
+    _Atomic unsigned ended;
+    _Atomic int64_t keep_until_ns;
+    _Atomic unsigned mean_ns[JOB_PACES]; /* what jobs of a pace take lately */
+    _Atomic unsigned blocked;            /* busy workers that were stuck when last looked at */
     _Atomic bool stopping;
 
     /* I/O thread */
@@ -111,10 +120,40 @@ static bool leave_surplus(struct workers *workers)
     return false;
 }
 
+static bool is_kept(const struct workers *workers)
+{
+    return now_ns() < atomic_load_explicit(&workers->keep_until_ns, memory_order_relaxed);
+}
+
+/* As many as there are now were needed. */
+static void keep(struct workers *workers)
+{
+    atomic_store_explicit(&workers->keep_until_ns,
+                          now_ns() + workers->config.keep_ms * NSEC_PER_MSEC, memory_order_relaxed);
+}
+
 static void wait_token(struct workers *workers)
 {
     while (sem_wait(&workers->tokens) != 0)
         ;
+}
+
+static struct timespec timespec_of(int64_t ns)
+{
+    return (struct timespec){ .tv_sec = ns / NSEC_PER_SEC, .tv_nsec = ns % NSEC_PER_SEC };
+}
+
+/* Waits for a token as long as workers are kept. False: in vain. */
+static bool wait_token_kept(struct workers *workers)
+{
+    while (is_kept(workers)) {
+        struct timespec until =
+            timespec_of(atomic_load_explicit(&workers->keep_until_ns, memory_order_relaxed));
+
+        if (sem_clockwait(&workers->tokens, CLOCK_MONOTONIC, &until) == 0)
+            return true;
+    }
+    return false;
 }
 
 /* No more can be blocked than are not parked. */
@@ -127,19 +166,31 @@ static void lower_blocked(struct workers *workers, unsigned parked)
         atomic_store_explicit(&workers->blocked, busy, memory_order_relaxed);
 }
 
-/* Sleeps until there may be work. */
-static void park(struct workers *workers, struct haste *haste)
+/* Somebody may have claimed the worker whose time is over: then a token is on its way. */
+static void wait_parked(struct workers *workers)
 {
-    haste_end(haste);
+    bool surplus =
+        atomic_load_explicit(&workers->count, memory_order_relaxed) > workers->config.core;
+
+    if (!surplus)
+        wait_token(workers);
+    else if (!wait_token_kept(workers) && !claim_parked(workers))
+        wait_token(workers);
+}
+
+/* Sleeps until there may be work, or the worker is not kept any longer. */
+static void park(struct workers *workers, struct priority *priority)
+{
+    priority_restore(priority);
     lower_blocked(workers, atomic_fetch_add(&workers->parked, 1) + 1);
     atomic_thread_fence(memory_order_seq_cst);
     if ((ring_size(workers->ring) == 0 && !atomic_load(&workers->stopping)) ||
         !claim_parked(workers))
-        wait_token(workers);
+        wait_parked(workers);
 }
 
 /* A ready job, or NULL when this worker is to end (count is down by one then). */
-static struct job *next_job(struct workers *workers, struct haste *haste)
+static struct job *next_job(struct workers *workers, struct priority *priority)
 {
     for (;;) {
         struct job *job = ring_pop(workers->ring);
@@ -150,9 +201,9 @@ static struct job *next_job(struct workers *workers, struct haste *haste)
             atomic_fetch_sub(&workers->count, 1);
             return NULL;
         }
-        if (leave_surplus(workers))
+        if (!is_kept(workers) && leave_surplus(workers))
             return NULL;
-        park(workers, haste);
+        park(workers, priority);
     }
 }
 
@@ -169,25 +220,61 @@ static void batch_flush(struct batch *batch)
     batch->count = 0;
 }
 
-static bool is_quick(const struct workers *workers)
+static bool is_quick(const struct workers *workers, const struct job *job)
 {
-    return atomic_load_explicit(&workers->mean_ns, memory_order_relaxed) < QUICK_JOB_NS;
+    return atomic_load_explicit(&workers->mean_ns[job->pace], memory_order_relaxed) < QUICK_JOB_NS;
 }
 
-static void note_duration(struct workers *workers, int64_t ns)
+static void note_duration(struct workers *workers, const struct job *job, int64_t ns)
 {
-    unsigned mean = atomic_load_explicit(&workers->mean_ns, memory_order_relaxed);
+    _Atomic unsigned *mean_ns = &workers->mean_ns[job->pace];
+    unsigned mean = atomic_load_explicit(mean_ns, memory_order_relaxed);
     unsigned capped = (unsigned)MIN_OF(ns, (int64_t)SLOW_JOB_NS);
 
-    atomic_store_explicit(&workers->mean_ns, mean - mean / 8 + capped / 8, memory_order_relaxed);
+    atomic_store_explicit(mean_ns, mean - mean / 8 + capped / 8, memory_order_relaxed);
+}
+
+/* A slow job has ended beside others: if there are more than `core`, they were needed. */
+static void note_need(struct workers *workers, int64_t ns)
+{
+    if (ns >= BLOCKED_JOB_NS &&
+        atomic_load_explicit(&workers->count, memory_order_relaxed) >
+            workers->config.core + atomic_load_explicit(&workers->parked, memory_order_relaxed))
+        keep(workers);
+}
+
+/* Runs the job, and tells the scheduler; returns one to go on with, or NULL. */
+static struct job *run_timed(struct workers *workers, struct job *job)
+{
+    bool slow = !is_quick(workers, job);
+    int64_t start_ns = now_ns(), ns;
+    struct job *next;
+
+    if (slow)
+        atomic_fetch_add_explicit(&workers->slow, 1, memory_order_relaxed);
+    job->run(job);
+    next = workers->config.finish(workers->config.arg, job);
+    job->done(job);
+    if (slow)
+        atomic_fetch_sub_explicit(&workers->slow, 1, memory_order_relaxed);
+    ns = now_ns() - start_ns;
+    note_duration(workers, job, ns);
+    note_need(workers, ns);
+    return next;
+}
+
+/* What is done goes out before a job that may take its time. */
+static bool keeps_in_hand(const struct workers *workers, const struct batch *batch,
+                          const struct job *next)
+{
+    return batch->count < FLUSH_BATCH && next && (next->nonblocking || is_quick(workers, next));
 }
 
 /* Runs the job; returns one to go on with at once, or NULL. */
 static struct job *run_job(struct workers *workers, struct job *job, struct batch *batch,
-                           struct haste *haste)
+                           struct priority *priority)
 {
-    bool unflushed = batch->count > 0 && !job->brief;
-    int64_t start_ns = now_ns();
+    bool unflushed = batch->count > 0 && !job->nonblocking;
     struct job *next;
 
     atomic_fetch_add_explicit(&workers->taken, 1, memory_order_relaxed);
@@ -196,19 +283,16 @@ static struct job *run_job(struct workers *workers, struct job *job, struct batc
         workers->config.backlog(workers->config.arg);
     }
     if (job->spawns)
-        haste_begin(haste);
-    else if (!job->brief)
-        haste_end(haste);
-    job->run(job);
-    next = workers->config.finish(workers->config.arg, job);
-    job->done(job);
+        priority_boost(priority);
+    else if (!job->nonblocking)
+        priority_restore(priority);
+    next = run_timed(workers, job);
     if (unflushed)
         atomic_fetch_sub(&workers->unflushed, 1);
     batch->jobs[batch->count++] = job;
-    note_duration(workers, now_ns() - start_ns);
     if (!next)
         next = ring_pop(workers->ring);
-    if (batch->count == FLUSH_BATCH || !(is_quick(workers) || (next && next->brief)))
+    if (!keeps_in_hand(workers, batch, next))
         batch_flush(batch);
     return next;
 }
@@ -217,14 +301,15 @@ static void *worker_main(void *arg)
 {
     struct workers *workers = arg;
     struct batch batch = { .count = 0 };
-    struct haste haste = { 0 };
+    struct priority priority = { 0 };
     struct job *job;
 
-    while ((job = next_job(workers, &haste))) {
+    while ((job = next_job(workers, &priority))) {
         while (job)
-            job = run_job(workers, job, &batch, &haste);
+            job = run_job(workers, job, &batch, &priority);
         batch_flush(&batch);
     }
+    atomic_fetch_add_explicit(&workers->ended, 1, memory_order_release);
     sem_post(&workers->exits);
     return NULL;
 }
@@ -250,12 +335,13 @@ static bool start_worker(struct workers *workers)
 }
 
 /* A busy worker will come to what waits sooner than another one would wake up. */
-static bool leave_to_busy(const struct workers *workers)
+static bool leave_to_busy(const struct workers *workers, bool quick)
 {
-    return is_quick(workers) && ring_size(workers->ring) < QUICK_QUEUE &&
-           atomic_load(&workers->count) >
-               atomic_load(&workers->parked) +
-                   atomic_load_explicit(&workers->blocked, memory_order_relaxed);
+    unsigned blocked = atomic_load_explicit(&workers->blocked, memory_order_relaxed);
+    unsigned slow = atomic_load_explicit(&workers->slow, memory_order_relaxed);
+
+    return quick && ring_size(workers->ring) < QUICK_QUEUE &&
+           atomic_load(&workers->count) > atomic_load(&workers->parked) + MAX_OF(blocked, slow);
 }
 
 static bool wake_parked(struct workers *workers)
@@ -268,6 +354,7 @@ static bool wake_parked(struct workers *workers)
 
 void workers_push(struct workers *workers, struct job *job, bool soon)
 {
+    bool quick = is_quick(workers, job); /* once it is pushed, the job is a worker's */
     bool pushed = ring_push(workers->ring, job);
 
     assert(pushed); /* the scheduler admits no more jobs than the ring holds */
@@ -275,7 +362,7 @@ void workers_push(struct workers *workers, struct job *job, bool soon)
     if (soon)
         return;
     atomic_thread_fence(memory_order_seq_cst);
-    if (leave_to_busy(workers)) {
+    if (leave_to_busy(workers, quick)) {
         workers->config.backlog(workers->config.arg);
         return;
     }
@@ -324,6 +411,7 @@ static void grow(struct workers *workers)
 {
     unsigned count = atomic_load_explicit(&workers->count, memory_order_relaxed);
 
+    keep(workers);
     for (unsigned more = MAX_OF(count, 1u); more > 0; more--) {
         if (wake_parked(workers))
             continue;
@@ -362,30 +450,19 @@ unsigned workers_count(const struct workers *workers)
     return atomic_load_explicit(&workers->count, memory_order_relaxed);
 }
 
-static struct timespec deadline_after(int timeout_ms)
-{
-    struct timespec deadline;
-    int64_t nsec;
-
-    clock_gettime(CLOCK_REALTIME, &deadline);
-    nsec = deadline.tv_nsec + timeout_ms * NSEC_PER_MSEC;
-    deadline.tv_sec += nsec / NSEC_PER_SEC;
-    deadline.tv_nsec = nsec % NSEC_PER_SEC;
-    return deadline;
-}
-
 bool workers_stop(struct workers *workers, int timeout_ms)
 {
-    struct timespec deadline = deadline_after(timeout_ms);
+    struct timespec deadline = timespec_of(now_ns() + timeout_ms * NSEC_PER_MSEC);
 
     atomic_store(&workers->stopping, true);
     while (claim_parked(workers))
         sem_post(&workers->tokens);
     for (unsigned ended = 0; ended < atomic_load(&workers->started);) {
-        if (sem_timedwait(&workers->exits, &deadline) == 0)
+        if (sem_clockwait(&workers->exits, CLOCK_MONOTONIC, &deadline) == 0)
             ended++;
         else if (errno == ETIMEDOUT)
             return false;
+        (void)atomic_load_explicit(&workers->ended, memory_order_acquire);
     }
     ring_free(workers->ring);
     sem_destroy(&workers->tokens);

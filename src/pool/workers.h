@@ -3,11 +3,11 @@
  *
  * There are at most `core` workers while jobs make progress. When jobs wait and none was taken for
  * a while (WORKERS_TICK_MS), the workers are taken to be blocked and more are woken or started, up
- * to `max`; those above `core` leave as soon as they find nothing to do. No worker ever wakes up
- * by time.
+ * to `max`. Those above `core` stay parked for `keep_ms` after they were needed, so that the next burst
+ * finds them; each wakes up once then, and leaves.
  *
- * A wake-up costs more than a quick job. So while jobs are quick (QUICK_JOB_NS), a busy worker is
- * trusted to take a short queue by itself, and flushes its finished jobs together. If it gets
+ * A wake-up costs more than a quick job. So while jobs of a pace are quick (QUICK_JOB_NS), a busy worker
+ * is trusted to take a short queue by itself, and flushes its finished jobs together. If it gets
  * stuck after all, the tick wakes others and flushes in its place. Brief jobs cannot get stuck: what
  * is finished before them always goes out with them.
  *
@@ -19,11 +19,13 @@
 #include "pool/job.h"
 
 #define WORKERS_TICK_MS 5
+#define WORKERS_KEEP_MS 5000
 
 struct workers;
 
 struct workers_config {
     unsigned core, max;
+    unsigned keep_ms;  /* how long those above core stay */
     unsigned capacity; /* jobs that may be ready at once; a power of two */
     /* After run(): tells the scheduler; returns a job this worker goes on with, or NULL. */
     struct job *(*finish)(void *arg, struct job *job);

@@ -50,14 +50,18 @@ static void job_admitted(struct job *job)
     settle(CONTAINER_OF(job, struct call, job));
 }
 
+/* Of a call whose arguments are bound. */
 static int job_key(struct job *job, struct job_key *ret_key)
 {
     const struct call *call = CONTAINER_OF(job, struct call, job);
     const struct file_handle_args *args = (const void *)call->args;
     struct file_key key;
-    int r;
+    int r = 0;
 
-    r = file_table_key(call_origin(call)->env.files, args->handle, &key);
+    if (call->command->order == ORDER_OPEN)
+        file_open_key((const void *)call->args, &key);
+    else
+        r = file_table_key(call_origin(call)->env.files, args->handle, &key);
     if (r == 0)
         *ret_key = (struct job_key){ .dev = key.dev, .ino = key.ino };
     return r;
@@ -106,6 +110,12 @@ static enum job_class job_class(const struct call *call)
     return JOB_SHARED;
 }
 
+static bool is_file_call(const struct call *call)
+{
+    return !call->error.text &&
+           (call->command->order == ORDER_OPEN || call->command->order == ORDER_FILE);
+}
+
 /* What running the call will hold at most. */
 static size_t call_cost(const struct call *call)
 {
@@ -143,7 +153,9 @@ static void submit(struct call *call)
 
     if (r == 0)
         return;
-    if (r < 0)
+    if (r == -EBUSY)
+        call_fail(call, "too many earlier requests of this kind are stuck");
+    else if (r < 0)
         too_many(call);
     bytes = call->doc->text.len + call->reply.len; /* whoever sends the reply frees it */
     job_done(&call->job);
@@ -248,11 +260,13 @@ static struct job make_job(const struct call *call, size_t cost)
         .class = job_class(call),
         .freeze_op = call->command->flags & CMD_FREEZE_OP,
         .spawns = call->command->flags & CMD_SPAWNS,
-        .brief = call->command->flags & CMD_BRIEF,
+        .nonblocking = call->command->flags & CMD_NONBLOCKING,
+        .file = is_file_call(call),
+        .kind = (unsigned char)((size_t)(call->command - commands) % JOB_KINDS),
         .run = job_run,
         .done = job_done,
         .flush = job_flush,
-        .key = job_key,
+        .key = is_file_call(call) ? job_key : NULL,
         .admitted = job_admitted,
         .now = may_try_now(call, cost) ? job_now : NULL,
     };

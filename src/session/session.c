@@ -44,6 +44,7 @@ void session_unref(struct session *session)
 void session_close(struct session *session)
 {
     atomic_store(&session->over, true);
+    stream_end(session->stream);
     session_unref(session);
 }
 

@@ -94,16 +94,22 @@ void hang_tell(const struct hang *hang, const char *command)
     assert_string_equal(answer, "ok\n");
 }
 
+int hang_count(const struct hang *hang)
+{
+    char answer[128];
+    int hanging;
+
+    control(hang, "status", answer);
+    assert_int_equal(sscanf(answer, "hung=%d", &hanging), 1);
+    return hanging;
+}
+
 void hang_wait(const struct hang *hang, int count)
 {
     int64_t deadline = monotonic_ms() + PATIENCE_MS;
-    char answer[128];
-    int hanging = 0;
 
-    while (hanging < count) {
+    while (hang_count(hang) < count) {
         assert_true(monotonic_ms() < deadline);
-        control(hang, "status", answer);
-        assert_int_equal(sscanf(answer, "hung=%d", &hanging), 1);
         nap_ms(2);
     }
 }

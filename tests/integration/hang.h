@@ -18,6 +18,8 @@ void hang_unmount(struct hang *hang);
 
 /* Sends one command ("hang on", "hang off f1", "delay 100", ...) and asserts that it is "ok". */
 void hang_tell(const struct hang *hang, const char *command);
+/* How many requests hang now. */
+int hang_count(const struct hang *hang);
 /* Waits until at least `count` requests hang. */
 void hang_wait(const struct hang *hang, int count);
 /* mountpoint/f<number>, in a static buffer that holds the last four. */

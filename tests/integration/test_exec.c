@@ -175,7 +175,7 @@ static void signals_are_at_their_default_and_none_is_blocked(void **state)
     client_close(&client);
 }
 
-/* Its worker makes haste; the program runs as the agent does. */
+/* Its worker boosts its priority; the program runs as the agent does. */
 static void a_program_has_the_agents_priority(void **state)
 {
     struct client client;

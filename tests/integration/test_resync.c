@@ -239,6 +239,68 @@ static void a_client_that_leaves_takes_its_late_replies_along(void **state)
     client_expect_silence(&fixture->client, 100);
 }
 
+static void send_open(struct client *client, const char *path)
+{
+    client_request(client, "{\"execute\":\"guest-file-open\",\"arguments\":{\"path\":\"%s\"}}",
+                   path);
+}
+
+/* A host that comes back again and again. */
+static void attempts_to_open_a_stuck_file_hold_one_worker(void **state)
+{
+    struct fixture *fixture = fixture_or_skip(state);
+    const char *path = hang_file(&fixture->hang, 11);
+    struct client again[20];
+
+    hang_tell(&fixture->hang, "opens on");
+    hang_tell(&fixture->hang, "hang on");
+    for (size_t i = 0; i < ARRAY_LEN(again); i++) {
+        client_open(&again[i], &fixture->agent);
+        send_open(&again[i], path);
+        client_close(&again[i]);
+    }
+    hang_wait(&fixture->hang, 1);
+    assert_true(reply_has(client_ask(&fixture->client, "{\"execute\":\"guest-get-host-name\"}"),
+                          "host-name"));
+    nap_ms(50);
+    assert_int_equal(hang_count(&fixture->hang), 1);
+    hang_tell(&fixture->hang, "hang off");
+}
+
+/* Under names of its own each attempt holds a worker, up to a limit (8 of 64). */
+static void what_resyncs_leave_stuck_is_limited_and_leaves_the_rest_alone(void **state)
+{
+    struct fixture *fixture = fixture_or_skip(state);
+    struct client *client = &fixture->client;
+    struct client left[8];
+
+    hang_tell(&fixture->hang, "opens on");
+    hang_tell(&fixture->hang, "hang on");
+    for (int i = 0; i < 8; i++) {
+        client_open(&left[i], &fixture->agent);
+        send_open(&left[i], hang_file(&fixture->hang, i));
+    }
+    hang_wait(&fixture->hang, 8);
+    for (int i = 0; i < 8; i++)
+        client_send(&left[i], "{\"execute\":\"guest-sync\",\"arguments\":{\"id\":1}}");
+    for (int i = 0; i < 8; i++)
+        assert_string_equal(client_line(&left[i]), "{\"return\": 1}");
+    send_open(client, hang_file(&fixture->hang, 8));
+    assert_true(reply_has(client_line(client), "too many earlier requests of this kind are stuck"));
+    assert_int_equal(hang_count(&fixture->hang), 8);
+    assert_true(
+        reply_has(client_ask(client, "{\"execute\":\"guest-get-host-name\"}"), "host-name"));
+    client_ask(client, "{\"execute\":\"guest-exec\",\"arguments\":{\"path\":\"/bin/true\"}}");
+    assert_true(reply_int(client->line, "pid") > 0);
+    hang_tell(&fixture->hang, "hang off");
+    for (int i = 0; i < 8; i++)
+        client_close(&left[i]);
+    for (bool opened = false; !opened;) {
+        send_open(client, hang_file(&fixture->hang, 8));
+        opened = reply_has(client_line(client), "return");
+    }
+}
+
 /* Writes to the file from a page whose content never comes: the inode is locked meanwhile. */
 static void hold_inode(const char *path, const char *hanging_path)
 {
@@ -309,6 +371,8 @@ int main(void)
         CASE(requests_on_the_stuck_file_alone_wait_for_it),
         CASE(a_client_that_leaves_takes_its_late_replies_along),
         CASE(a_file_whose_inode_is_held_stops_nobody_else),
+        CASE(attempts_to_open_a_stuck_file_hold_one_worker),
+        CASE(what_resyncs_leave_stuck_is_limited_and_leaves_the_rest_alone),
     };
 
     return cmocka_run_group_tests_name("resync", tests, NULL, NULL);

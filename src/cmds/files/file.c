@@ -75,6 +75,16 @@ bool file_open_only_reads(const struct file_open_args *args)
     return flags < 0 || flags == O_RDONLY;
 }
 
+/* FNV-1a. Two paths with one key wait for each other, and that is all. */
+void file_open_key(const struct file_open_args *args, struct file_key *ret_key)
+{
+    uint64_t hash = 0xCBF29CE484222325u;
+
+    for (size_t i = 0; i < args->path.len; i++)
+        hash = (hash ^ (unsigned char)args->path.text[i]) * 0x100000001B3u;
+    *ret_key = (struct file_key){ .dev = UINT64_MAX, .ino = hash };
+}
+
 static int open_fd(const char *path, int flags)
 {
     int fd = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, NEW_FILE_MODE);

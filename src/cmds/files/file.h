@@ -32,6 +32,9 @@ struct file_key {
     uint64_t dev, ino;
 };
 int file_table_key(struct file_table *table, int64_t handle, struct file_key *ret_key);
+/* What orders opens: the path as the host wrote it, as the inode of no device. */
+struct file_open_args;
+void file_open_key(const struct file_open_args *args, struct file_key *ret_key);
 
 /* Argument structs the scheduler looks into. `handle` stands first in every one that has it. */
 struct file_open_args {

@@ -325,6 +325,110 @@ static void an_unknown_file_is_ordered_as_a_barrier_and_asked_again_in_its_turn(
     let_go(fixture, &reading[1]);
 }
 
+/* Who leaves an open stuck and tries again waits for the first try, and holds no other worker. */
+static void opens_of_one_path_run_in_order_across_streams(void **state)
+{
+    struct fixture *fixture = *state;
+    struct stream *other = stream_new(fixture->sched);
+    static struct probe first = { .key = { 9, 1 }, .key_known = true };
+    static struct probe again = { .key = { 9, 1 }, .key_known = true };
+    static struct probe elsewhere = { .key = { 9, 2 }, .key_known = true };
+    static struct probe writing = { .key = { 9, 1 }, .key_known = true };
+
+    submit(fixture, &first, JOB_OPEN);
+    wait_entered(fixture, &first);
+    submit(fixture, &elsewhere, JOB_OPEN); /* behind it in its stream */
+    submit_to(fixture, other, &again, JOB_OPEN);
+    submit_to(fixture, other, &writing, JOB_BARRIER);
+    check_waits(fixture, &again);
+    let_go(fixture, &first);
+    wait_entered(fixture, &again);
+    wait_entered(fixture, &elsewhere);
+    check_waits(fixture, &writing);
+    let_go(fixture, &again);
+    wait_entered(fixture, &writing);
+    let_go(fixture, &writing);
+    let_go(fixture, &elsewhere);
+    stream_close(other);
+}
+
+static void an_open_that_writes_waits_for_others_of_its_path(void **state)
+{
+    struct fixture *fixture = *state;
+    struct stream *other = stream_new(fixture->sched);
+    static struct probe writing = { .key = { 9, 1 }, .key_known = true };
+    static struct probe reading = { .key = { 9, 1 }, .key_known = true };
+    static struct probe held = { 0 };
+
+    submit(fixture, &writing, JOB_BARRIER);
+    wait_entered(fixture, &writing);
+    submit_to(fixture, other, &reading, JOB_BARRIER);
+    submit_to(fixture, other, &held, JOB_SHARED);
+    check_waits(fixture, &reading);
+    check_waits(fixture, &held);
+    let_go(fixture, &writing);
+    let_go(fixture, &reading);
+    let_go(fixture, &held);
+    stream_close(other);
+}
+
+/* 16 workers: 10 for files. */
+static void file_jobs_leave_workers_to_others(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct probe files[12], other = { 0 };
+
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        files[i] = (struct probe){ .key = { 1, 100 + i }, .key_known = true };
+        files[i].job.file = true;
+        submit(fixture, &files[i], JOB_FILE);
+    }
+    for (size_t i = 0; i < 10; i++)
+        wait_entered(fixture, &files[i]);
+    check_waits(fixture, &files[10]);
+    submit(fixture, &other, JOB_SHARED);
+    wait_entered(fixture, &other);
+    let_go(fixture, &other);
+    let_go(fixture, &files[3]);
+    wait_entered(fixture, &files[10]);
+    check_waits(fixture, &files[11]);
+    for (size_t i = 0; i < ARRAY_LEN(files); i++)
+        let_go(fixture, &files[i]);
+}
+
+static int try_kind(struct stream *stream, struct probe *probe, unsigned char kind)
+{
+    probe->job.kind = kind;
+    return sched_submit(stream, &probe->job);
+}
+
+/* 16 workers: 2 of a kind. */
+static void what_ended_streams_leave_running_is_limited_by_kind(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct probe left[2], another, same, later;
+    struct stream *ended[2];
+
+    for (int i = 0; i < 2; i++) {
+        ended[i] = stream_new(fixture->sched);
+        left[i].job.kind = 5;
+        submit_to(fixture, ended[i], &left[i], JOB_SHARED);
+        wait_entered(fixture, &left[i]);
+        stream_end(ended[i]);
+        stream_end(ended[i]);
+    }
+    same = later = another = (struct probe){ .fixture = fixture, .open = true, .job = left[0].job };
+    assert_int_equal(try_kind(fixture->stream, &same, 5), -EBUSY);
+    assert_int_equal(try_kind(fixture->stream, &another, 6), 0);
+    wait_for(fixture, &another.left);
+    let_go(fixture, &left[0]);
+    assert_int_equal(try_kind(fixture->stream, &later, 5), 0);
+    wait_for(fixture, &later.left);
+    let_go(fixture, &left[1]);
+    for (int i = 0; i < 2; i++)
+        stream_close(ended[i]);
+}
+
 static void opens_run_in_order_beside_other_jobs(void **state)
 {
     struct fixture *fixture = *state;
@@ -565,6 +669,10 @@ int main(void)
         CASE(a_closed_stream_finishes_its_jobs_without_holding_up_a_new_one),
         CASE(a_job_that_need_not_wait_runs_at_once_if_nothing_is_before_it),
         CASE(too_many_jobs_are_refused),
+        CASE(opens_of_one_path_run_in_order_across_streams),
+        CASE(an_open_that_writes_waits_for_others_of_its_path),
+        CASE(file_jobs_leave_workers_to_others),
+        CASE(what_ended_streams_leave_running_is_limited_by_kind),
     };
 
     return cmocka_run_group_tests_name("sched", tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /*
- * Elastic workers without their scheduler: wake-ups, stuck workers, haste, the end.
+ * Elastic workers without their scheduler: wake-ups, stuck workers, priority, the end.
  */
 #include "pool/workers.h"
 
@@ -25,6 +25,7 @@ struct task {
     struct job job;
     struct fixture *fixture;
     sem_t *gate;         /* NULL: runs through */
+    sem_t *entered;      /* NULL, or posted before that */
     struct task *follow; /* pushed when it has run, as the scheduler does */
     unsigned follow_count;
     bool soon;                 /* pushed so */
@@ -38,6 +39,8 @@ static void task_run(struct job *job)
 {
     struct task *task = CONTAINER_OF(job, struct task, job);
 
+    if (task->entered)
+        sem_post(task->entered);
     if (task->gate)
         while (sem_wait(task->gate) != 0)
             ;
@@ -72,11 +75,16 @@ static void backlog(void *arg)
 {
 }
 
-static int setup(void **state)
+static int setup_keeping(void **state, unsigned keep_ms)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
     struct workers_config config = {
-        .core = 2, .max = 8, .capacity = 256, .finish = finish, .backlog = backlog
+        .core = 2,
+        .max = 8,
+        .keep_ms = keep_ms,
+        .capacity = 256,
+        .finish = finish,
+        .backlog = backlog,
     };
 
     assert_non_null(fixture);
@@ -85,6 +93,21 @@ static int setup(void **state)
     sem_init(&fixture->ran, 0, 0);
     *state = fixture;
     return 0;
+}
+
+static int setup(void **state)
+{
+    return setup_keeping(state, 0);
+}
+
+static int setup_patient(void **state)
+{
+    return setup_keeping(state, 100 * PATIENCE_MS);
+}
+
+static int setup_impatient(void **state)
+{
+    return setup_keeping(state, 20);
 }
 
 static int teardown(void **state)
@@ -131,6 +154,15 @@ static void wait_ran_ticking(struct fixture *fixture)
         nap();
     }
     fail();
+}
+
+static bool has_entered(sem_t *entered)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += PATIENCE_MS / 1000;
+    return sem_timedwait(entered, &until) == 0;
 }
 
 static void wait_flushed(struct task *task)
@@ -210,11 +242,11 @@ static void a_stuck_worker_is_told_of_once_and_does_not_tick_for_ever(void **sta
     sem_destroy(&gate);
 }
 
-/* All on one worker: a job that is not quick, another, and two brief ones behind that. */
-static void brief_jobs_wake_nobody_and_what_is_before_them_goes_out_with_them(void **state)
+/* All on one worker: a job that is not quick, another, and two nonblocking ones behind that. */
+static void nonblocking_jobs_wake_nobody_and_what_is_before_them_goes_out_with_them(void **state)
 {
     struct fixture *fixture = *state;
-    static struct task slow, leader, brief[2];
+    static struct task slow, leader, nonblocking[2];
     sem_t gate;
 
     sem_init(&gate, 0, 0);
@@ -223,12 +255,12 @@ static void brief_jobs_wake_nobody_and_what_is_before_them_goes_out_with_them(vo
     slow.follow_count = 1;
     leader = make_task(fixture, &gate);
     leader.soon = true;
-    leader.follow = brief;
+    leader.follow = nonblocking;
     leader.follow_count = 2;
     for (int i = 0; i < 2; i++) {
-        brief[i] = make_task(fixture, NULL);
-        brief[i].job.brief = brief[i].soon = true;
-        brief[i].leader = &leader;
+        nonblocking[i] = make_task(fixture, NULL);
+        nonblocking[i].job.nonblocking = nonblocking[i].soon = true;
+        nonblocking[i].leader = &leader;
     }
     workers_push(fixture->workers, &slow.job, false);
     for (int i = 0; i < 2; i++) {
@@ -238,15 +270,15 @@ static void brief_jobs_wake_nobody_and_what_is_before_them_goes_out_with_them(vo
     }
     for (int i = 0; i < 2; i++) {
         wait_ran(fixture);
-        wait_flushed(&brief[i]);
-        assert_false(brief[i].leader_flushed);
+        wait_flushed(&nonblocking[i]);
+        assert_false(nonblocking[i].leader_flushed);
     }
     assert_int_equal(workers_count(fixture->workers), 1);
     sem_destroy(&gate);
 }
 
 /* Runs a job that starts a program, and behind it, on the same worker, another one. */
-static void run_spawning_and_one(struct fixture *fixture, struct task tasks[2], bool brief)
+static void run_spawning_and_one(struct fixture *fixture, struct task tasks[2], bool nonblocking)
 {
     int usual = getpriority(PRIO_PROCESS, 0);
 
@@ -258,7 +290,7 @@ static void run_spawning_and_one(struct fixture *fixture, struct task tasks[2], 
     tasks[0].follow = tasks + 1;
     tasks[0].follow_count = 1;
     tasks[1] = make_task(fixture, NULL);
-    tasks[1].job.brief = brief;
+    tasks[1].job.nonblocking = nonblocking;
     tasks[1].soon = true;
     workers_push(fixture->workers, &tasks[0].job, false);
     wait_ran(fixture);
@@ -268,7 +300,7 @@ static void run_spawning_and_one(struct fixture *fixture, struct task tasks[2], 
     assert_true(tasks[0].nice < usual);
 }
 
-static void a_worker_that_starts_programs_makes_haste_until_its_next_job(void **state)
+static void a_worker_that_starts_programs_boosts_its_priority_until_its_next_job(void **state)
 {
     static struct task tasks[2];
 
@@ -276,7 +308,7 @@ static void a_worker_that_starts_programs_makes_haste_until_its_next_job(void **
     assert_int_equal(tasks[1].nice, getpriority(PRIO_PROCESS, 0));
 }
 
-static void brief_jobs_are_part_of_the_haste(void **state)
+static void nonblocking_jobs_are_part_of_the_boost(void **state)
 {
     struct fixture *fixture = *state;
     static struct task tasks[2], later;
@@ -338,18 +370,97 @@ static void the_end_does_not_wait_for_a_stuck_worker(void **state)
     sem_destroy(&gate);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+/* Eight jobs that are blocked side by side, and take long enough to be called slow. */
+static void run_slow_burst(struct fixture *fixture, bool ticking)
+{
+    static struct task tasks[8];
+    sem_t gate, entered;
+
+    sem_init(&gate, 0, 0);
+    sem_init(&entered, 0, 0);
+    for (int i = 0; i < 8; i++) {
+        tasks[i] = make_task(fixture, &gate);
+        tasks[i].entered = &entered;
+        workers_push(fixture->workers, &tasks[i].job, false);
+    }
+    for (int i = 0; i < 8; i++) {
+        while (ticking && sem_trywait(&entered) != 0) {
+            workers_tick(fixture->workers);
+            nap();
+        }
+        if (!ticking)
+            assert_true(has_entered(&entered));
+    }
+    nap();
+    for (int i = 0; i < 8; i++)
+        sem_post(&gate);
+    for (int i = 0; i < 8; i++) {
+        wait_ran(fixture);
+        wait_flushed(&tasks[i]);
+    }
+    sem_destroy(&entered);
+    sem_destroy(&gate);
+}
+
+static void run_quick_ones(struct fixture *fixture)
+{
+    static struct task quick[100];
+
+    for (int i = 0; i < 100; i++) {
+        quick[i] = make_task(fixture, NULL);
+        quick[i].job.pace = 1;
+        workers_push(fixture->workers, &quick[i].job, false);
+        wait_ran(fixture);
+        wait_flushed(&quick[i]);
+    }
+}
+
+/* Wait until all are parked: a burst finds only those. */
+static void settle(struct fixture *fixture)
+{
+    for (int i = 0; i < 10; i++)
+        nap();
+}
+
+static void the_next_burst_finds_the_workers_that_the_last_one_needed(void **state)
+{
+    struct fixture *fixture = *state;
+
+    run_slow_burst(fixture, true);
+    for (int i = 0; i < 3; i++) {
+        run_quick_ones(fixture); /* of another pace: they do not make the slow ones quick */
+        settle(fixture);
+        assert_int_equal(workers_count(fixture->workers), 8);
+        run_slow_burst(fixture, false); /* nobody ticks */
+    }
+}
+
+static void workers_that_are_not_needed_any_longer_leave(void **state)
+{
+    struct fixture *fixture = *state;
+
+    run_slow_burst(fixture, true);
+    for (int ms = 0; ms < PATIENCE_MS && workers_count(fixture->workers) > 2; ms += WORKERS_TICK_MS)
+        nap();
+    assert_int_equal(workers_count(fixture->workers), 2);
+    run_slow_burst(fixture, true);
+}
+
+#define CASE_AS(setup_, name) cmocka_unit_test_setup_teardown(name, setup_, teardown)
+#define CASE(name)            cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_stuck_worker_slows_others_down_once_only),
         CASE(a_stuck_worker_is_told_of_once_and_does_not_tick_for_ever),
-        CASE(brief_jobs_wake_nobody_and_what_is_before_them_goes_out_with_them),
-        CASE(a_worker_that_starts_programs_makes_haste_until_its_next_job),
-        CASE(brief_jobs_are_part_of_the_haste),
+        CASE(nonblocking_jobs_wake_nobody_and_what_is_before_them_goes_out_with_them),
+        CASE(a_worker_that_starts_programs_boosts_its_priority_until_its_next_job),
+        CASE(nonblocking_jobs_are_part_of_the_boost),
         CASE(workers_that_are_started_during_the_end_are_waited_for),
         CASE(the_end_does_not_wait_for_a_stuck_worker),
+        CASE_AS(setup_patient, the_next_burst_finds_the_workers_that_the_last_one_needed),
+        CASE_AS(setup_impatient, workers_that_are_not_needed_any_longer_leave),
     };
 
     return cmocka_run_group_tests_name("workers", tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /*
- * Haste: what it changes, that it goes back, and that no child has it.
+ * Priority boost: what it changes, that it goes back, and that no child has it.
  */
-#include "pool/haste.h"
+#include "pool/priority.h"
 
 #include <sched.h>
 #include <setjmp.h>
@@ -28,29 +28,29 @@ static void skip_without_privilege(void)
 
 static void it_is_better_and_goes_back(void **state)
 {
-    struct haste haste = { 0 };
+    struct priority priority = { 0 };
 
     skip_without_privilege();
-    haste_begin(&haste);
-    assert_true(haste.is_on);
+    priority_boost(&priority);
+    assert_true(priority.is_on);
     assert_true(own_nice() < 0);
-    haste_end(&haste);
-    assert_false(haste.is_on);
+    priority_restore(&priority);
+    assert_false(priority.is_on);
     assert_int_equal(own_nice(), 0);
     assert_int_equal(sched_getscheduler(0), SCHED_OTHER); /* and no SCHED_RESET_ON_FORK in it */
 }
 
 static void twice_is_once(void **state)
 {
-    struct haste haste = { 0 };
+    struct priority priority = { 0 };
 
     skip_without_privilege();
-    haste_end(&haste);
-    haste_begin(&haste);
-    haste_begin(&haste);
-    haste_end(&haste);
+    priority_restore(&priority);
+    priority_boost(&priority);
+    priority_boost(&priority);
+    priority_restore(&priority);
     assert_int_equal(own_nice(), 0);
-    haste_end(&haste);
+    priority_restore(&priority);
     assert_int_equal(own_nice(), 0);
 }
 
@@ -72,24 +72,24 @@ static bool is_plain(void)
 
 static void a_child_does_not_have_it(void **state)
 {
-    struct haste haste = { 0 };
+    struct priority priority = { 0 };
 
     skip_without_privilege();
-    haste_begin(&haste);
+    priority_boost(&priority);
     assert_true(is_so_in_a_child(is_plain));
-    haste_end(&haste);
+    priority_restore(&priority);
 }
 
 static bool is_refused_for_good(void)
 {
-    struct haste haste = { 0 };
+    struct priority priority = { 0 };
 
     if (setrlimit(RLIMIT_NICE, &(struct rlimit){ 0 }) != 0 || setuid(65534) != 0)
         return false;
-    haste_begin(&haste);
-    haste_begin(&haste);
-    haste_end(&haste);
-    return haste.is_refused && !haste.is_on && own_nice() == 0;
+    priority_boost(&priority);
+    priority_boost(&priority);
+    priority_restore(&priority);
+    return priority.is_refused && !priority.is_on && own_nice() == 0;
 }
 
 static void without_the_privilege_nothing_changes(void **state)
@@ -101,12 +101,12 @@ static void without_the_privilege_nothing_changes(void **state)
 /* A worse nice value may be had by all; taking the flag off again needs the privilege. */
 static bool is_plain_at_the_end(void)
 {
-    struct haste haste = { 0 };
+    struct priority priority = { 0 };
 
-    haste_begin(&haste);
-    if (!haste.is_on || setuid(65534) != 0)
+    priority_boost(&priority);
+    if (!priority.is_on || setuid(65534) != 0)
         return false;
-    haste_end(&haste);
+    priority_restore(&priority);
     return own_nice() == 0 && sched_getscheduler(0) == (SCHED_OTHER | SCHED_RESET_ON_FORK);
 }
 
@@ -118,18 +118,18 @@ static void when_the_privilege_is_lost_only_the_flag_is_left(void **state)
 
 static void what_somebody_has_chosen_stands(void **state)
 {
-    struct haste haste = { 0 };
+    struct priority priority = { 0 };
     struct sched_param none = { 0 };
 
     skip_without_privilege();
     assert_int_equal(setpriority(PRIO_PROCESS, 0, 3), 0);
-    haste_begin(&haste);
-    assert_false(haste.is_on);
+    priority_boost(&priority);
+    assert_false(priority.is_on);
     assert_int_equal(own_nice(), 3);
     assert_int_equal(setpriority(PRIO_PROCESS, 0, 0), 0);
     assert_int_equal(sched_setscheduler(0, SCHED_BATCH, &none), 0);
-    haste_begin(&haste);
-    assert_false(haste.is_on);
+    priority_boost(&priority);
+    assert_false(priority.is_on);
     assert_int_equal(sched_getscheduler(0), SCHED_BATCH);
     assert_int_equal(sched_setscheduler(0, SCHED_OTHER, &none), 0);
 }
@@ -145,5 +145,5 @@ int main(void)
         cmocka_unit_test(what_somebody_has_chosen_stands),
     };
 
-    return cmocka_run_group_tests_name("haste", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("priority", tests, NULL, NULL);
 }

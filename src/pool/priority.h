@@ -1,5 +1,5 @@
 /*
- * Haste: a worker that starts programs comes before the programs.
+ * Priority boost: a worker that starts programs comes before the programs.
  *
  * The kernel wakes the caller of posix_spawn(3) at the exec, while the new program runs on the
  * processor that the caller was on, and lets the program go on. A worker that starts many would queue
@@ -18,7 +18,7 @@
 #include "base/defs.h"
 
 /* struct sched_attr of sched_setattr(2), which glibc 2.36 does not declare. */
-struct haste_attributes {
+struct priority_attributes {
     uint32_t size;
     uint32_t policy;
     uint64_t flags;
@@ -30,13 +30,13 @@ struct haste_attributes {
 };
 
 /* Zeroed: none. */
-struct haste {
+struct priority {
     bool is_on;
     bool is_refused;
-    struct haste_attributes before;
+    struct priority_attributes before;
 };
 
 /* Twice is once. */
-void haste_begin(struct haste *haste);
-/* Puts everything back; without haste nothing. */
-void haste_end(struct haste *haste);
+void priority_boost(struct priority *priority);
+/* Puts everything back; without a boost nothing. */
+void priority_restore(struct priority *priority);
