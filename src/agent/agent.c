@@ -3,8 +3,9 @@
  *
  * Start  log, state directory, frozen marker, ports; then (after the process has detached) the
  *        loop, the pipeline with its threads, signals, and the ports are served.
- * Stop   requests are no longer taken; the loop goes on a moment for those that run; clients are
- *        ended; workers and writer stop; the tables are freed. Workers that are blocked for good
+ * Stop   no freeze begins any more (while frozen, the thaw is waited for first); requests are no
+ *        longer taken; the loop goes on a moment for those that run; what is frozen is thawed,
+ *        with its hook; clients are ended; workers and writer stop; the tables are freed. Workers that are blocked for good
  *        cannot be stopped: then nothing they may touch is freed, and the process ends without
  *        them.
  *
@@ -24,6 +25,7 @@
 #include "cmds/files/file.h"
 #include "cmds/linux/freeze/fsfreeze.h"
 #include "cmds/policy.h"
+#include "pool/sched.h"
 #include "session/pipeline.h"
 
 #include <errno.h>
@@ -43,6 +45,7 @@ struct agent {
     struct signals signals;
     struct timer stop_timer; /* the grace of a stop is over */
     int exit_status;
+    bool stop_wanted; /* by a signal; carried out when thawed */
     bool is_blocked; /* some worker did not stop: what it may use is never freed */
 };
 
@@ -159,16 +162,22 @@ static void grace_over(struct timer *timer)
     loop_end(&CONTAINER_OF(timer, struct agent, stop_timer)->loop);
 }
 
-/* SIGTERM, SIGINT */
-static void stop(void *arg)
+static void stop_if_thawed(struct agent *agent)
 {
-    struct agent *agent = arg;
-
-    if (agent->pipeline.service.stopping)
+    if (!agent->stop_wanted || !ga_frozen_close() || agent->pipeline.service.stopping)
         return;
     agent->stop_timer.fire = grace_over;
     loop_set_timer_in(&agent->loop, &agent->stop_timer, STOP_GRACE_NS);
     pipeline_drain(&agent->pipeline);
+}
+
+/* SIGTERM, SIGINT: while frozen, carried out after the thaw. */
+static void stop(void *arg)
+{
+    struct agent *agent = arg;
+
+    agent->stop_wanted = true;
+    stop_if_thawed(agent);
 }
 
 /* The only way in is closed. */
@@ -176,17 +185,29 @@ static void port_lost(struct port *port)
 {
     struct agent *agent = port->owner;
 
-    fsfreeze_finish(&agent->env);
+    ga_frozen_close(); /* what is frozen is thawed behind the loop */
     agent->exit_status = EXIT_FAILURE;
     agent->pipeline.service.stopping = true;
     loop_end(&agent->loop);
 }
 
-/* A pid file that was put off can be made behind a thaw. */
+/* Behind a thaw: what was put off until then. */
 static void freeze_changed(struct notice *notice)
 {
-    (void)notice;
+    struct agent *agent = CONTAINER_OF(notice, struct agent, pipeline.service.freeze_changed);
+
     daemon_pidfile_late();
+    if (ga_is_overtaken())
+        sched_thawed(agent->pipeline.service.sched);
+    stop_if_thawed(agent);
+}
+
+/* Any thread: the timer thaws too. */
+static void thawed(void *arg)
+{
+    struct agent *agent = arg;
+
+    loop_notify(&agent->loop, &agent->pipeline.service.freeze_changed);
 }
 
 /* Serving */
@@ -228,6 +249,7 @@ int agent_serve(struct agent *agent)
         log_err("failed to start: %s", err_text(r));
         return EXIT_FAILURE;
     }
+    ga_frozen_watch(thawed, agent);
     fsfreeze_resume(&agent->env, agent->state);
     serve_ports(agent);
     r = loop_run(&agent->loop);
@@ -235,6 +257,8 @@ int agent_serve(struct agent *agent)
         log_err("epoll_wait failed: %s", err_text(r));
         agent->exit_status = EXIT_FAILURE;
     }
+    fsfreeze_finish(&agent->env);
+    ga_frozen_watch(NULL, NULL);
     agent->is_blocked = !pipeline_stop(&agent->pipeline);
     return agent->exit_status;
 }

@@ -1,7 +1,6 @@
 #include "agent/signals.h"
 
 #include "base/fdio.h"
-#include "base/frozen.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -20,8 +19,6 @@ static void signals_ready(struct source *source, uint32_t events)
     while (read(signals->fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         if (info.ssi_signo == SIGHUP) {
             log_reopen();
-        } else if (ga_is_frozen()) {
-            log_warn("signal %u is ignored while filesystems are frozen", info.ssi_signo);
         } else {
             log_debug("received signal num %u, quitting", info.ssi_signo);
             signals->stop(signals->arg);

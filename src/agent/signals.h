@@ -1,6 +1,6 @@
 /*
- * Signals: SIGHUP opens the log again, SIGTERM and SIGINT end the agent, but not while frozen: then
- * only a thaw may end the freeze.
+ * Signals: SIGHUP opens the log again, SIGTERM and SIGINT end the agent (while frozen, its owner
+ * waits for the thaw).
  *
  * Threads    signals_block(): main, before any other thread runs. The rest: the I/O thread.
  */

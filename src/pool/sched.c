@@ -19,6 +19,7 @@
  */
 #include "pool/sched.h"
 
+#include "base/frozen.h"
 #include "pool/chain.h"
 #include "pool/urgent.h"
 #include "pool/workers.h"
@@ -220,9 +221,10 @@ static void admit_held_locked(struct stream *stream, struct job **direct)
 
 /* The urgent lane */
 
+/* A freeze that a thaw went round is settled, though it has not come back. */
 static bool urgent_may_run_locked(const struct sched *sched, const struct job *job)
 {
-    return job->waits == 0 && (job->freeze_op || sched->freeze_running == 0);
+    return job->waits == 0 && (job->freeze_op || sched->freeze_running == 0 || ga_is_overtaken());
 }
 
 static void submit_urgent_locked(struct stream *stream, struct job *job)
@@ -237,23 +239,31 @@ static void submit_urgent_locked(struct stream *stream, struct job *job)
         TAILQ_INSERT_TAIL(&sched->urgent_held, job, link);
 }
 
-/* A freeze operation has ended: urgent jobs that waited for it may go on. */
-static void freeze_ended_locked(struct stream *stream, const struct job *ended)
+static void start_urgent_held_locked(struct sched *sched)
 {
-    struct sched *sched = stream->sched;
     struct job *job, *following;
 
-    sched->freeze_running--;
-    stream->freeze_ops--;
     for (job = TAILQ_FIRST(&sched->urgent_held); job; job = following) {
         following = TAILQ_NEXT(job, link);
-        if (job->stream == stream && job->seq > ended->seq)
-            job->waits--;
         if (urgent_may_run_locked(sched, job)) {
             TAILQ_REMOVE(&sched->urgent_held, job, link);
             start_locked(sched, job, NULL);
         }
     }
+}
+
+/* A freeze operation has ended: urgent jobs that waited for it may go on. */
+static void freeze_ended_locked(struct stream *stream, const struct job *ended)
+{
+    struct sched *sched = stream->sched;
+    struct job *job;
+
+    sched->freeze_running--;
+    stream->freeze_ops--;
+    TAILQ_FOREACH (job, &sched->urgent_held, link)
+        if (job->stream == stream && job->seq > ended->seq)
+            job->waits--;
+    start_urgent_held_locked(sched);
 }
 
 static void urgent_ended_locked(struct stream *stream, const struct job *ended)
@@ -445,6 +455,13 @@ bool stream_freezes(struct stream *stream)
     freezes = stream->freeze_ops > 0;
     PTOK(pthread_mutex_unlock(&stream->sched->lock));
     return freezes;
+}
+
+void sched_thawed(struct sched *sched)
+{
+    PTOK(pthread_mutex_lock(&sched->lock));
+    start_urgent_held_locked(sched);
+    PTOK(pthread_mutex_unlock(&sched->lock));
 }
 
 /* Start and stop */

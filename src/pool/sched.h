@@ -57,6 +57,10 @@ bool stream_busy(struct stream *stream);
 /* True while a freeze or thaw of the stream is unfinished. */
 bool stream_freezes(struct stream *stream);
 
+/* The guest was thawed, perhaps by nobody's request and round a freeze that hangs: what waits for
+ * that freeze in vain goes on. */
+void sched_thawed(struct sched *sched);
+
 /* As workers_need_tick() and workers_tick() (pool/workers.h). */
 bool sched_need_tick(const struct sched *sched);
 bool sched_tick(struct sched *sched);

@@ -27,13 +27,22 @@ static void finish(void **dir, struct state *store)
     state_close(store);
 }
 
+static int begin(const char *text)
+{
+    int marker;
+    int r = ga_set_frozen(text, &marker);
+
+    assert_true(r < 0 || marker == 0);
+    return r;
+}
+
 static void whole_circle_goes_through_all_states_with_marker(void **dir)
 {
     struct state *store = start_in(dir);
 
     assert_int_equal(ga_frozen_state(), GA_THAWED);
     assert_false(ga_is_frozen());
-    assert_int_equal(ga_set_frozen("600"), 0);
+    assert_int_equal(begin("600"), 0);
     assert_int_equal(ga_frozen_state(), GA_FREEZING);
     assert_true(ga_is_frozen());
     assert_string_equal(tempdir_read(dir, "qga.state.isfrozen"), "600");
@@ -55,13 +64,13 @@ static void only_one_thread_gets_the_right_to_freeze_or_thaw(void **dir)
 
     assert_int_equal(ga_thaw_begin(), -EBUSY);
     assert_int_equal(ga_frozen_complete(), -EBUSY);
-    assert_int_equal(ga_set_frozen(""), 0);
-    assert_int_equal(ga_set_frozen(""), -EBUSY);
+    assert_int_equal(begin(""), 0);
+    assert_int_equal(begin(""), -EBUSY);
     assert_int_equal(ga_frozen_complete(), 0);
-    assert_int_equal(ga_set_frozen(""), -EBUSY);
+    assert_int_equal(begin(""), -EBUSY);
     assert_int_equal(ga_thaw_begin(), 0);
     assert_int_equal(ga_thaw_begin(), -EBUSY);
-    assert_int_equal(ga_set_frozen(""), -EBUSY);
+    assert_int_equal(begin(""), -EBUSY);
     ga_unset_frozen();
     finish(dir, store);
 }
@@ -70,7 +79,7 @@ static void thaw_may_take_over_a_freeze_in_progress(void **dir)
 {
     struct state *store = start_in(dir);
 
-    assert_int_equal(ga_set_frozen(""), 0);
+    assert_int_equal(begin(""), 0);
     assert_int_equal(ga_thaw_begin(), 0);
     assert_int_equal(ga_frozen_complete(), -EBUSY);
     assert_int_equal(ga_frozen_state(), GA_THAWING);
@@ -83,7 +92,7 @@ static void failed_freeze_goes_back_to_thawed(void **dir)
 {
     struct state *store = start_in(dir);
 
-    assert_int_equal(ga_set_frozen(""), 0);
+    assert_int_equal(begin(""), 0);
     ga_unset_frozen();
     assert_int_equal(ga_frozen_state(), GA_THAWED);
     assert_null(tempdir_read(dir, "qga.state.isfrozen"));
@@ -96,7 +105,7 @@ static void unset_leaves_frozen_and_thawed_as_they_are(void **dir)
 
     ga_unset_frozen();
     assert_int_equal(ga_frozen_state(), GA_THAWED);
-    assert_int_equal(ga_set_frozen(""), 0);
+    assert_int_equal(begin(""), 0);
     assert_int_equal(ga_frozen_complete(), 0);
     ga_unset_frozen();
     assert_int_equal(ga_frozen_state(), GA_FROZEN);
@@ -104,16 +113,78 @@ static void unset_leaves_frozen_and_thawed_as_they_are(void **dir)
     finish(dir, store);
 }
 
-static void no_marker_means_no_freeze(void **dir)
+static void a_guest_freezes_without_a_marker_too(void **dir)
+{
+    struct state *store = start_in(dir);
+    int marker = 0;
+
+    /* A directory that is not empty, in the marker's place: no rename, not even by root. */
+    assert_int_equal(mkdir(tempdir_path(dir, "qga.state.isfrozen"), 0755), 0);
+    assert_int_equal(mkdir(tempdir_path(dir, "qga.state.isfrozen/x"), 0755), 0);
+    assert_int_equal(ga_set_frozen("", &marker), 0);
+    assert_true(marker < 0);
+    assert_int_equal(ga_frozen_state(), GA_FREEZING);
+    ga_unset_frozen();
+    assert_int_equal(rmdir(tempdir_path(dir, "qga.state.isfrozen/x")), 0);
+    assert_int_equal(rmdir(tempdir_path(dir, "qga.state.isfrozen")), 0);
+    finish(dir, store);
+}
+
+static void what_cannot_be_thawed_leaves_the_state_frozen(void **dir)
 {
     struct state *store = start_in(dir);
 
-    assert_int_equal(mkdir(tempdir_path(dir, "qga.state.isfrozen"), 0755), 0);
-    assert_int_equal(ga_set_frozen(""), -EISDIR);
-    assert_int_equal(ga_frozen_state(), GA_THAWED);
-    log_warn("log is not held");
-    assert_non_null(strstr(tempdir_read(dir, "log"), "log is not held"));
-    assert_int_equal(rmdir(tempdir_path(dir, "qga.state.isfrozen")), 0);
+    assert_int_equal(begin(""), 0);
+    assert_int_equal(ga_frozen_complete(), 0);
+    assert_int_equal(ga_thaw_begin(), 0);
+    ga_thaw_failed();
+    assert_int_equal(ga_frozen_state(), GA_FROZEN);
+    assert_non_null(tempdir_read(dir, "qga.state.isfrozen"));
+    assert_int_equal(ga_thaw_begin(), 0);
+    ga_unset_frozen();
+    assert_null(tempdir_read(dir, "qga.state.isfrozen"));
+    finish(dir, store);
+}
+
+static void the_marker_stays_until_an_overtaken_freeze_is_undone(void **dir)
+{
+    struct state *store = start_in(dir);
+
+    assert_int_equal(begin(""), 0);
+    assert_int_equal(ga_thaw_begin(), 0);
+    ga_overtaken_begin();
+    ga_unset_frozen();
+    assert_false(ga_is_frozen());
+    assert_true(ga_is_overtaken());
+    assert_non_null(tempdir_read(dir, "qga.state.isfrozen"));
+    ga_overtaken_end();
+    assert_false(ga_is_overtaken());
+    assert_null(tempdir_read(dir, "qga.state.isfrozen"));
+    finish(dir, store);
+}
+
+static void count_thaw(void *arg)
+{
+    ++*(int *)arg;
+}
+
+static void a_closed_state_lets_no_freeze_begin_and_tells_of_the_thaw(void **dir)
+{
+    struct state *store = start_in(dir);
+    int told = 0;
+
+    ga_frozen_watch(count_thaw, &told);
+    assert_int_equal(begin(""), 0);
+    assert_false(ga_frozen_close());
+    assert_int_equal(ga_frozen_complete(), 0);
+    assert_int_equal(told, 0);
+    assert_int_equal(ga_thaw_begin(), 0);
+    ga_unset_frozen();
+    assert_int_equal(told, 1);
+    assert_true(ga_frozen_close());
+    assert_int_equal(begin(""), -ESHUTDOWN);
+    assert_null(tempdir_read(dir, "qga.state.isfrozen"));
+    ga_frozen_watch(NULL, NULL);
     finish(dir, store);
 }
 
@@ -136,7 +207,7 @@ static void log_is_held_from_freeze_to_thaw(void **dir)
 {
     struct state *store = start_in(dir);
 
-    assert_int_equal(ga_set_frozen(""), 0);
+    assert_int_equal(begin(""), 0);
     log_warn("waits");
     assert_int_equal(ga_frozen_complete(), 0);
     assert_string_equal(tempdir_read(dir, "log"), "");
@@ -155,7 +226,7 @@ static _Atomic bool over;
 static void *freeze_often(void *arg)
 {
     for (int i = 0; i < ROUNDS; i++) {
-        if (ga_set_frozen("") == 0) {
+        if (begin("") == 0) {
             freezes++;
             ga_frozen_complete();
         }
@@ -201,7 +272,10 @@ int main(void)
         TEST_IN_TEMPDIR(thaw_may_take_over_a_freeze_in_progress),
         TEST_IN_TEMPDIR(failed_freeze_goes_back_to_thawed),
         TEST_IN_TEMPDIR(unset_leaves_frozen_and_thawed_as_they_are),
-        TEST_IN_TEMPDIR(no_marker_means_no_freeze),
+        TEST_IN_TEMPDIR(a_guest_freezes_without_a_marker_too),
+        TEST_IN_TEMPDIR(what_cannot_be_thawed_leaves_the_state_frozen),
+        TEST_IN_TEMPDIR(the_marker_stays_until_an_overtaken_freeze_is_undone),
+        TEST_IN_TEMPDIR(a_closed_state_lets_no_freeze_begin_and_tells_of_the_thaw),
         TEST_IN_TEMPDIR(marker_at_start_begins_frozen_with_the_log_held),
         TEST_IN_TEMPDIR(log_is_held_from_freeze_to_thaw),
         TEST_IN_TEMPDIR(threads_racing_to_freeze_and_thaw_stay_in_pairs),

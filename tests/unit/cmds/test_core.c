@@ -105,9 +105,10 @@ static void info_shows_that_only_the_whitelist_runs_while_frozen(void **state)
     struct fixture *fixture = *state;
     struct json_object *info;
     size_t enabled = 0;
+    int marker;
 
     ga_frozen_init(fixture->state);
-    assert_int_equal(ga_set_frozen(""), 0);
+    assert_int_equal(ga_set_frozen("", &marker), 0);
     info = call_json(fixture, cmd_info, NULL);
     ga_unset_frozen();
     for (size_t i = 0; i < ARRAY_LEN(whitelist); i++)

@@ -5,6 +5,7 @@
  */
 #include "pool/sched.h"
 
+#include "base/frozen.h"
 #include "pool/workers.h"
 
 #include <errno.h>
@@ -501,6 +502,28 @@ static void a_thaw_of_another_stream_does_not_wait_for_a_stuck_freeze(void **sta
     stream_close(other);
 }
 
+static void a_status_does_not_wait_for_a_freeze_that_a_thaw_went_round(void **state)
+{
+    struct fixture *fixture = *state;
+    struct stream *other = stream_new(fixture->sched);
+    static struct probe freeze = { .job.freeze_op = true }, before = { 0 }, behind = { 0 };
+
+    submit(fixture, &freeze, JOB_BARRIER);
+    wait_entered(fixture, &freeze);
+    submit_to(fixture, other, &before, JOB_URGENT);
+    check_waits(fixture, &before);
+    ga_overtaken_begin();
+    sched_thawed(fixture->sched);
+    wait_entered(fixture, &before);
+    let_go(fixture, &before);
+    submit_to(fixture, other, &behind, JOB_URGENT);
+    wait_entered(fixture, &behind);
+    let_go(fixture, &behind);
+    ga_overtaken_end();
+    let_go(fixture, &freeze);
+    stream_close(other);
+}
+
 static void freeze_thaw_and_what_follows_keep_their_order_in_one_stream(void **state)
 {
     struct fixture *fixture = *state;
@@ -663,6 +686,7 @@ int main(void)
         CASE(a_status_waits_for_a_freeze_in_progress_and_for_nothing_else),
         CASE(a_status_behind_a_queued_freeze_answers_after_it),
         CASE(a_thaw_of_another_stream_does_not_wait_for_a_stuck_freeze),
+        CASE(a_status_does_not_wait_for_a_freeze_that_a_thaw_went_round),
         CASE(freeze_thaw_and_what_follows_keep_their_order_in_one_stream),
         CASE(what_held_jobs_see_is_settled_before_a_thaw_behind_them),
         CASE(the_urgent_lane_runs_when_all_workers_are_stuck),

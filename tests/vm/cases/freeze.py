@@ -234,7 +234,7 @@ def killed_while_frozen_thaws_after_restart(vm):
 
 @case()
 def terminated_while_frozen_goes_on(vm):
-    """SIGTERM must not leave a guest frozen with nobody to thaw it."""
+    """SIGTERM must not leave a guest frozen with nobody to thaw it; it is carried out after the thaw."""
     client = vm.agent()
     client.call("guest-fsfreeze-freeze")
     vm.sh("kill -TERM $(cat /run/pqga/agent.pid)")
@@ -243,6 +243,35 @@ def terminated_while_frozen_goes_on(vm):
     if running:
         equal("filesystems thawed", client.call("guest-fsfreeze-thaw"), len(MOUNTS))
     check("the agent ended while frozen", running)
+    vm.wait_sh("! /run/pqga/guest/agent running", 20)
+
+
+@case()
+def terminated_around_a_freeze_leaves_nothing_frozen(vm):
+    """SIGTERM some milliseconds behind the request: the agent ends, and no filesystem is frozen."""
+    for delay in range(8):
+        client = vm.agent(hook(vm))
+        client.send("guest-fsfreeze-freeze")
+        time.sleep(delay * 0.004)
+        vm.sh("kill -TERM $(cat /run/pqga/agent.pid)")
+        time.sleep(0.5)
+        if vm.agent_running():
+            client.send("guest-fsfreeze-thaw")
+        vm.wait_sh("! /run/pqga/guest/agent running", 30)
+        client.close()
+        vm.sh("".join(f"echo works >{mount}/case-after;" for mount in MOUNTS), limit_sec=10)
+        check("a marker is left", vm.sh("ls /var/lib/qga/*isfrozen 2>/dev/null; true") == "")
+
+
+@case()
+def terminated_during_the_freeze_hook_runs_the_thaw_hook(vm):
+    client = vm.agent(hook(vm, "[ $1 = thaw ] || sleep 3"))
+    client.send("guest-fsfreeze-freeze")
+    vm.wait_sh(f"test -s {HOOK_LOG}")
+    vm.sh("kill -TERM $(cat /run/pqga/agent.pid)")
+    vm.wait_sh("! /run/pqga/guest/agent running", 30)
+    equal("hook calls", hook_calls(vm), ["freeze", "thaw"])
+    vm.sh("".join(f"echo works >{mount}/case-after;" for mount in MOUNTS), limit_sec=10)
 
 
 @case()

@@ -151,7 +151,7 @@ static int begin_frozen(const struct freeze_job *job, struct cmd_error *reterr)
 {
     int64_t timeout_ms = job->config->freeze_timeout_sec * freeze_limits.second_in_ms;
     char marker[FREEZE_MARKER_MAX];
-    int r = 0;
+    int r = 0, marker_error = 0;
 
     if (freeze_turn_start(reterr) < 0)
         return -1;
@@ -160,11 +160,16 @@ static int begin_frozen(const struct freeze_job *job, struct cmd_error *reterr)
     if (r < 0)
         return cmd_fail_errno(reterr, r, "failed to start the timer of the automatic thaw");
     freeze_marker_format(job, marker);
-    r = ga_set_frozen(marker);
+    r = ga_set_frozen(marker, &marker_error);
     if (r < 0) {
         freeze_timer_disarm();
-        return cmd_fail_errno(reterr, r, "failed to write the marker of the frozen state");
+        return r == -ESHUTDOWN ? cmd_fail(reterr, "the agent is about to end")
+                               : cmd_fail(reterr, "an earlier thaw still writes the log");
     }
+    if (marker_error < 0)
+        log_warn("fsfreeze: cannot write the marker of the frozen state: %s, an agent that starts "
+                 "now would not know of it",
+                 err_text(marker_error));
     return 0;
 }
 

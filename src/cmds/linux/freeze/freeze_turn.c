@@ -70,6 +70,8 @@ int freeze_turn_begin(struct cmd_error *reterr)
         r = cmd_fail(reterr, "an earlier freeze still hangs on %s", turn.stuck_name);
     else if (turn.op != OP_NONE)
         r = cmd_fail(reterr, "a freeze or thaw is in progress");
+    else if (ga_frozen_is_closed())
+        r = cmd_fail(reterr, "the agent is about to end");
     else if (ga_is_frozen())
         r = cmd_fail(reterr, "the guest is frozen already");
     if (r == 0) {
@@ -135,6 +137,7 @@ bool freeze_turn_leave(void)
 
 void freeze_turn_undone(void)
 {
+    ga_overtaken_end(); /* the marker goes before another freeze can begin */
     lock();
     turn.overtaken = false;
     unlock();
@@ -147,13 +150,13 @@ void freeze_turn_undo(void)
     unlock();
 }
 
-static struct timespec patience_ends(void)
+static struct timespec time_in(int64_t ms)
 {
     struct timespec at;
 
     clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += freeze_limits.patience_ms / 1000;
-    at.tv_nsec += freeze_limits.patience_ms % 1000 * NSEC_PER_MSEC;
+    at.tv_sec += ms / 1000;
+    at.tv_nsec += ms % 1000 * NSEC_PER_MSEC;
     if (at.tv_nsec >= NSEC_PER_SEC) {
         at.tv_sec++;
         at.tv_nsec -= NSEC_PER_SEC;
@@ -163,7 +166,7 @@ static struct timespec patience_ends(void)
 
 static void wait_locked(void)
 {
-    struct timespec limit = patience_ends();
+    struct timespec limit = time_in(freeze_limits.patience_ms);
     int r = 0;
 
     while (turn.op != OP_NONE && r == 0) {
@@ -176,12 +179,14 @@ static void wait_locked(void)
 static int thaw_locked(struct cmd_error *reterr)
 {
     wait_locked();
-    if (turn.op == OP_FREEZE && turn.in_mount)
+    if (turn.op == OP_FREEZE && turn.in_mount) {
         turn.overtaken = true;
-    else if (!ga_is_frozen())
+        ga_overtaken_begin();
+    } else if (!ga_is_frozen()) {
         return 0; /* a freeze that is still in its hook has been told to stop */
-    else if (turn.op != OP_NONE)
+    } else if (turn.op != OP_NONE) {
         return cmd_fail(reterr, "a freeze or thaw in progress does not end");
+    }
     turn.op = OP_THAW;
     return 1;
 }
@@ -194,6 +199,17 @@ int freeze_turn_thaw(struct cmd_error *reterr)
     r = thaw_locked(reterr);
     unlock();
     return r;
+}
+
+void freeze_turn_await(int64_t timeout_ms)
+{
+    struct timespec limit = time_in(timeout_ms);
+    int r = 0;
+
+    lock();
+    while (turn.op != OP_NONE && r == 0)
+        r = pthread_cond_clockwait(&turn.changed, &turn.lock, CLOCK_MONOTONIC, &limit);
+    unlock();
 }
 
 bool freeze_turn_is_stuck(const struct mount *mount)

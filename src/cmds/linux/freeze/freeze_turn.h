@@ -4,14 +4,15 @@
  * Freeze  begin -> (hook) -> start -> enter/leave around each mount -> complete, or undo -> end
  * Thaw    thaw -> (FITHAW, hook) -> end
  *
- * Threads    any; no call waits but freeze_turn_thaw(), and that one for `patience_ms` at most.
+ * Threads    any; no call waits but freeze_turn_thaw(), for `patience_ms` at most, and
+ *            freeze_turn_await().
  */
 #pragma once
 
 #include "base/error.h"
 #include "cmds/linux/mounts.h"
 
-/* 0, or -1: a freeze or thaw is in progress, or the guest is frozen. */
+/* 0, or -1: a freeze or thaw is in progress, the guest is frozen, or the agent is about to end. */
 int freeze_turn_begin(struct cmd_error *reterr);
 
 /* Before the first mount, and after the last: -1 if a thaw wants the freeze to stop. After complete
@@ -31,6 +32,9 @@ void freeze_turn_undo(void);
 
 /* 1: the thaw is the caller's to do; 0: nothing is frozen; -1: what is in progress does not end. */
 int freeze_turn_thaw(struct cmd_error *reterr);
+
+/* Waits for the end of whatever is in progress, `timeout_ms` at most. */
+void freeze_turn_await(int64_t timeout_ms);
 
 /* True for the filesystem whose freeze was overtaken and has not come back. */
 bool freeze_turn_is_stuck(const struct mount *mount);

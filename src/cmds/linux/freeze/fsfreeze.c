@@ -6,6 +6,7 @@
 #include "base/frozen.h"
 #include "base/log.h"
 #include "cmds/linux/freeze/freeze.h"
+#include "cmds/linux/freeze/freeze_turn.h"
 
 #include <errno.h>
 
@@ -85,6 +86,8 @@ void fsfreeze_finish(const struct cmd_env *env)
     struct freeze_job job = job_of(env);
     int64_t count;
 
+    ga_frozen_close();
+    freeze_turn_await(env->freeze->hook_timeout_sec * freeze_limits.second_in_ms);
     if (ga_is_frozen() && freeze_thaw(&job, &count, &error) < 0)
         log_err("failed to clean up frozen filesystems: %s", error.text ? error.text : "no memory");
     freeze_timer_finish();

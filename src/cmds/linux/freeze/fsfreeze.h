@@ -31,5 +31,7 @@ command_fn cmd_fsfreeze_status, cmd_fsfreeze_freeze, cmd_fsfreeze_freeze_list, c
  * ga_frozen_init(). env->freeze lives as long as the process. */
 void fsfreeze_resume(const struct cmd_env *env, struct state *state);
 
-/* A clean end of the agent: thaws if frozen (never called while SIGTERM is ignored). */
+/* A clean end of the agent, or loss of its channel: no freeze begins any more, one that is in its
+ * hook is waited for (it fails behind it, and its thaw hook runs), and what is frozen is thawed.
+ * Blocks for the time limits of the hooks at most. */
 void fsfreeze_finish(const struct cmd_env *env);

@@ -592,6 +592,53 @@ static void a_thaw_during_the_freeze_hook_calls_the_freeze_off(void **state)
     assert_hooks(guest, "freeze\nthaw\n");
 }
 
+static void wait_for_hook(struct guest *guest)
+{
+    for (int i = 0; i < 2000 && !*tree_read(&guest->tree, "/hook.log"); i++)
+        nanosleep(&(struct timespec){ .tv_nsec = 10 * NSEC_PER_MSEC }, NULL);
+}
+
+/* The agent ends while the hook runs: the freeze fails, and the end waits for its thaw hook. */
+static void an_end_during_the_freeze_hook_calls_the_freeze_off(void **state)
+{
+    struct guest *guest = *state;
+    struct freezer freezer;
+
+    install_hook(guest, "[ $1 = thaw ] || sleep 0.5");
+    freezer_start(&freezer, guest);
+    wait_for_hook(guest);
+    assert_true(ga_frozen_close());
+    fsfreeze_finish(&guest->env);
+    assert_hooks(guest, "freeze\nthaw\n");
+    freezer_join(&freezer, "the agent is about to end");
+    assert_string_equal(fake.done, "");
+    assert_false(state_marker_get(guest->store, NULL, 0));
+}
+
+static void an_end_leaves_a_queued_freeze_no_chance(void **state)
+{
+    struct guest *guest = *state;
+
+    install_hook(guest, "exit 0");
+    fsfreeze_finish(&guest->env);
+    assert_fails(cmd_fsfreeze_freeze, guest, "the agent is about to end");
+    assert_hooks(guest, "");
+}
+
+static void an_end_thaws_what_is_frozen_with_its_hook(void **state)
+{
+    struct guest *guest = *state;
+
+    install_hook(guest, "exit 0");
+    assert_int_equal(freeze(guest), 3);
+    assert_false(ga_frozen_close());
+    fsfreeze_finish(&guest->env);
+    assert_status(guest, "thawed");
+    assert_int_equal(fake_fs_frozen_count(), 0);
+    assert_hooks(guest, "freeze\nthaw\n");
+    assert_false(state_marker_get(guest->store, NULL, 0));
+}
+
 static void a_stuck_freeze_is_overtaken_by_a_thaw(void **state)
 {
     struct guest *guest = *state;
@@ -608,11 +655,13 @@ static void a_stuck_freeze_is_overtaken_by_a_thaw(void **state)
     assert_status(guest, "thawed");
     assert_int_equal(thaw(guest), 0);
     assert_fails(cmd_fsfreeze_freeze, guest, "an earlier freeze still hangs on /boot");
+    assert_true(state_marker_get(guest->store, NULL, 0)); /* until it is undone */
 
     fake_fs_release();
     freezer_join(&freezer, "failed to freeze /boot in time: the guest was thawed meanwhile");
     assert_string_equal(fake.done, "+/data -/data +/boot -/boot");
     assert_hooks(guest, "freeze\nthaw\n");
+    assert_false(state_marker_get(guest->store, NULL, 0));
 
     fake.hang_on = NULL;
     assert_int_equal(freeze(guest), 3);
@@ -691,6 +740,9 @@ int main(void)
         CASE(a_thaw_during_a_freeze_leaves_nothing_frozen),
         CASE(a_second_freeze_during_one_is_refused),
         CASE(a_thaw_during_the_freeze_hook_calls_the_freeze_off),
+        CASE(an_end_during_the_freeze_hook_calls_the_freeze_off),
+        CASE(an_end_leaves_a_queued_freeze_no_chance),
+        CASE(an_end_thaws_what_is_frozen_with_its_hook),
         CASE(a_stuck_freeze_is_overtaken_by_a_thaw),
         CASE(a_stuck_freeze_that_fails_at_last_needs_no_thaw),
         CASE(a_stuck_freeze_is_thawed_by_the_timer),
