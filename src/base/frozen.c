@@ -196,6 +196,19 @@ void ga_overtaken_end(void)
     warn_of_marker(marker);
 }
 
+void ga_overtaken_mark(const char *marker_text, unsigned major_number, unsigned minor_number)
+{
+    int r = 0;
+
+    lock();
+    if (ga_is_overtaken() && ga_frozen_state() == GA_THAWED &&
+        !state_is_on(frozen.store, major_number, minor_number))
+        r = state_marker_set(frozen.store, marker_text);
+    unlock();
+    if (r < 0)
+        log_warn("fsfreeze: cannot write to the frozen marker: %s, it keeps its text", err_text(r));
+}
+
 bool ga_is_overtaken(void)
 {
     return atomic_load_explicit(&frozen.overtaken, memory_order_acquire);

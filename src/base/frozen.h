@@ -45,6 +45,9 @@ void ga_unset_frozen(void);
  * stays until that one is undone. */
 void ga_overtaken_begin(void);
 void ga_overtaken_end(void);
+/* Once thawed: the marker that stays gets this text, unless the state directory is on the device
+ * where the FIFREEZE hangs. */
+void ga_overtaken_mark(const char *marker_text, unsigned major_number, unsigned minor_number);
 /* True between the two: that freeze is settled, though its command has not ended. */
 bool ga_is_overtaken(void);
 

@@ -3,6 +3,8 @@
 #include "unit/tempdir.h"
 
 #include <pthread.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 static int64_t next_handle(struct state *state)
@@ -119,7 +121,7 @@ static void counter_of_any_int64_and_any_spelling_is_taken(void **dir)
     }
 }
 
-static void text_that_is_no_key_file_is_refused_and_kept(void **dir)
+static void junk_is_set_aside_and_numbering_starts_anew(void **dir)
 {
     static const char *const texts[] = {
         "fd_counter=1000\n",
@@ -130,13 +132,149 @@ static void text_that_is_no_key_file_is_refused_and_kept(void **dir)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-        struct state *state = NULL;
+        struct state *state;
 
         tempdir_write(dir, "qga.state", texts[i]);
-        assert_int_equal(state_open(*dir, &state), -EINVAL);
-        assert_null(state);
-        assert_string_equal(tempdir_read(dir, "qga.state"), texts[i]);
+        state = open_state(dir);
+        assert_string_equal(tempdir_read(dir, "qga.state.bad"), texts[i]);
+        assert_string_equal(tempdir_read(dir, "qga.state"), "[global]\nfd_counter=1000\n");
+        assert_int_equal(next_handle(state), 1000);
+        state_close(state);
+        unlink(tempdir_path(dir, "qga.state.bad"));
     }
+}
+
+static void zeros_of_a_crash_are_set_aside(void **dir)
+{
+    static const char zeros[512];
+    int fd = open(tempdir_path(dir, "qga.state"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    assert_int_equal(write(fd, zeros, sizeof(zeros)), sizeof(zeros));
+    close(fd);
+    state_close(open_state(dir));
+    assert_non_null(tempdir_read(dir, "qga.state.bad"));
+    assert_string_equal(tempdir_read(dir, "qga.state"), "[global]\nfd_counter=1000\n");
+}
+
+/* Directories (not empty), FIFOs and links where files should be: nothing waits, nothing is
+ * followed. */
+static void whatever_has_a_name_of_ours_is_set_aside(void **dir)
+{
+    static const char *const names[] = { "qga.state", "qga.state.new", "qga.state.isfrozen",
+                                         "qga.state.room" };
+    static const char *const kinds[] = { "directory", "fifo", "link" };
+
+    tempdir_write(dir, "victim", "precious");
+    for (size_t kind = 0; kind < ARRAY_LEN(kinds); kind++) {
+        struct state *state;
+
+        for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+            char name[256], inside[512];
+
+            snprintf(name, sizeof(name), "%s", tempdir_path(dir, names[i]));
+            snprintf(inside, sizeof(inside), "%s/x", name);
+            if (kind == 0)
+                assert_true(mkdir(name, 0700) == 0 && mkdir(inside, 0700) == 0);
+            else if (kind == 1)
+                assert_int_equal(mkfifo(name, 0600), 0);
+            else
+                assert_int_equal(symlink("victim", name), 0);
+        }
+        state = open_state(dir);
+        assert_false(state_marker_get(state, NULL, 0));
+        assert_int_equal(next_handle(state), 1000);
+        assert_int_equal(state_marker_set(state, "text"), 0);
+        assert_true(state_marker_get(state, NULL, 0));
+        assert_int_equal(state_marker_clear(state), 0);
+        state_close(state);
+        assert_string_equal(tempdir_read(dir, "qga.state"), "[global]\nfd_counter=1001\n");
+        assert_string_equal(tempdir_read(dir, "victim"), "precious");
+        unlink(tempdir_path(dir, "qga.state"));
+    }
+}
+
+static void a_marker_of_another_user_is_none(void **dir)
+{
+    struct state *state;
+
+    if (geteuid() != 0)
+        skip();
+    tempdir_write(dir, "qga.state.isfrozen", "");
+    assert_int_equal(chown(tempdir_path(dir, "qga.state.isfrozen"), 65534, 65534), 0);
+    tempdir_write(dir, "qga.state", "[global]\nfd_counter=7\n");
+    assert_int_equal(chown(tempdir_path(dir, "qga.state"), 65534, 65534), 0);
+    state = open_state(dir);
+    assert_false(state_marker_get(state, NULL, 0));
+    assert_int_equal(next_handle(state), 1000);
+    assert_non_null(tempdir_read(dir, "qga.state.isfrozen.bad"));
+    state_close(state);
+}
+
+static void the_marker_has_its_room_since_the_start(void **dir)
+{
+    struct state *state = open_state(dir);
+    char text[STATE_MARKER_MAX];
+
+    assert_non_null(tempdir_read(dir, "qga.state.room"));
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(state_marker_set(state, "deadline"), 0);
+        assert_null(tempdir_read(dir, "qga.state.room"));
+        assert_true(state_marker_get(state, text, sizeof(text)));
+        assert_string_equal(text, "deadline");
+        assert_int_equal(state_marker_set(state, "another"), 0);
+        assert_true(state_marker_get(state, text, sizeof(text)));
+        assert_string_equal(text, "another");
+        assert_int_equal(state_marker_clear(state), 0);
+        assert_non_null(tempdir_read(dir, "qga.state.room"));
+    }
+    assert_int_equal(unlink(tempdir_path(dir, "qga.state.room")), 0);
+    assert_int_equal(state_marker_set(state, "new"), 0);
+    assert_int_equal(state_marker_clear(state), 0);
+    state_close(state);
+    assert_null(tempdir_read(dir, "qga.state.room"));
+}
+
+/* A tmpfs of our own, filled to the last byte. */
+static void a_full_disk_takes_the_marker_all_the_same(void **dir)
+{
+    char place[256], filler[300], block[4096] = { 0 };
+    struct state *state;
+    int fd;
+
+    snprintf(place, sizeof(place), "%s", tempdir_path(dir, "full"));
+    if (mkdir(place, 0700) < 0 || unshare(CLONE_NEWNS) < 0 ||
+        mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount("none", place, "tmpfs", 0, "size=64k") < 0)
+        skip();
+    assert_int_equal(state_open(place, &state), 0);
+    snprintf(filler, sizeof(filler), "%s/filler", place);
+    fd = open(filler, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    while (write(fd, block, sizeof(block)) > 0)
+        ;
+    close(fd);
+    for (int i = 0; i < 600; i++)
+        assert_int_equal(next_handle(state), 1000 + i);
+    for (int i = 0; i < 2; i++) {
+        char text[32];
+
+        assert_int_equal(state_marker_set(state, "deadline 17"), 0);
+        assert_true(state_marker_get(state, text, sizeof(text)));
+        assert_string_equal(text, "deadline 17");
+        assert_int_equal(state_marker_clear(state), 0);
+    }
+    state_close(state);
+    assert_int_equal(state_open(place, &state), 0); /* no room now: an empty marker has to do */
+    assert_int_equal(state_marker_set(state, "deadline 17"), 0);
+    assert_true(state_marker_get(state, NULL, 0));
+    assert_int_equal(state_marker_clear(state), 0);
+    state_close(state);
+    assert_int_equal(mount(NULL, place, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+    assert_int_equal(state_open(place, &state), 0);
+    assert_true(state_marker_set(state, "") < 0);
+    for (int i = 0; i < 600; i++)
+        next_handle(state);
+    state_close(state);
+    assert_int_equal(umount2(place, MNT_DETACH), 0);
 }
 
 static void counter_at_the_end_of_int64_gives_no_number(void **dir)
@@ -150,28 +288,24 @@ static void counter_at_the_end_of_int64_gives_no_number(void **dir)
     state_close(state);
 }
 
-static void unusable_directory_is_reported(void **dir)
+static void a_missing_directory_is_done_without_until_it_is_there(void **dir)
 {
     struct state *state;
+    char place[256];
 
-    assert_int_equal(state_open(tempdir_path(dir, "none"), &state), -ENOENT);
-    tempdir_write(dir, "file", "");
-    assert_int_equal(state_open(tempdir_path(dir, "file"), &state), -ENOTDIR);
-    assert_int_equal(mkdir(tempdir_path(dir, "qga.state"), 0755), 0);
-    assert_int_equal(state_open(*dir, &state), -EISDIR);
-}
-
-static void failed_write_gives_no_number_and_later_ones_work_again(void **dir)
-{
-    struct state *state = open_state(dir);
-    int64_t handle = 7;
-
-    /* A directory of the new file's name: nothing can be written, not even by root. */
-    assert_int_equal(mkdir(tempdir_path(dir, "qga.state.new"), 0755), 0);
-    assert_int_equal(state_handle_next(state, &handle), -EISDIR);
-    assert_int_equal(handle, 7);
-    assert_int_equal(rmdir(tempdir_path(dir, "qga.state.new")), 0);
+    snprintf(place, sizeof(place), "%s", tempdir_path(dir, "none"));
+    tempdir_write(dir, "none", "a file");
+    assert_int_equal(state_open(place, &state), 0);
     assert_int_equal(next_handle(state), 1000);
+    assert_false(state_marker_get(state, NULL, 0));
+    assert_int_equal(state_marker_set(state, ""), -ENOTDIR);
+    assert_int_equal(state_marker_clear(state), 0);
+    assert_int_equal(unlink(place), 0);
+    assert_int_equal(state_marker_set(state, ""), -ENOENT);
+    assert_int_equal(mkdir(place, 0700), 0);
+    assert_int_equal(state_marker_set(state, ""), 0);
+    assert_true(state_marker_get(state, NULL, 0));
+    assert_int_equal(state_marker_clear(state), 0);
     state_close(state);
 }
 
@@ -255,10 +389,14 @@ int main(void)
         TEST_IN_TEMPDIR(number_is_reserved_on_disk_before_it_is_given_out),
         TEST_IN_TEMPDIR(bad_or_missing_counter_counts_as_1000),
         TEST_IN_TEMPDIR(counter_of_any_int64_and_any_spelling_is_taken),
-        TEST_IN_TEMPDIR(text_that_is_no_key_file_is_refused_and_kept),
+        TEST_IN_TEMPDIR(junk_is_set_aside_and_numbering_starts_anew),
         TEST_IN_TEMPDIR(counter_at_the_end_of_int64_gives_no_number),
-        TEST_IN_TEMPDIR(unusable_directory_is_reported),
-        TEST_IN_TEMPDIR(failed_write_gives_no_number_and_later_ones_work_again),
+        TEST_IN_TEMPDIR(a_missing_directory_is_done_without_until_it_is_there),
+        TEST_IN_TEMPDIR(zeros_of_a_crash_are_set_aside),
+        TEST_IN_TEMPDIR(whatever_has_a_name_of_ours_is_set_aside),
+        TEST_IN_TEMPDIR(a_marker_of_another_user_is_none),
+        TEST_IN_TEMPDIR(the_marker_has_its_room_since_the_start),
+        TEST_IN_TEMPDIR(a_full_disk_takes_the_marker_all_the_same),
         TEST_IN_TEMPDIR(marker_keeps_its_text_across_openings),
         TEST_IN_TEMPDIR(nothing_is_written_at_start_and_end_while_the_marker_is_there),
         TEST_IN_TEMPDIR(threads_get_each_number_once),
