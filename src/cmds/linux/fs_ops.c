@@ -11,22 +11,66 @@
 #include <linux/loop.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+/* Opens for reading what an O_PATH descriptor stands for, without a path that could lead elsewhere
+ * by now. Devices, FIFOs and sockets are never opened. */
+static int reopen(int path_fd, mode_t mode)
+{
+    char path[64];
+    int fd;
+
+    if (S_ISDIR(mode)) {
+        fd = openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+        return fd < 0 ? -errno : fd;
+    }
+    if (!S_ISREG(mode))
+        return -ENXIO;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", path_fd);
+    fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+/* Each btrfs subvolume has a device number of its own, which says nothing here: the number of the
+ * mount does, where the kernel tells it (5.8). */
+static bool is_of_mount(const struct statx *found, const struct mount *mount)
+{
+    if (strcmp(mount->fstype, "btrfs") != 0)
+        return found->stx_dev_major == mount->major && found->stx_dev_minor == mount->minor;
+    return !(found->stx_mask & STATX_MNT_ID) || found->stx_mnt_id == (uint64_t)mount->id;
+}
+
+/* What the path leads to is looked at before it is opened, and as the kernel knows it already: were
+ * it a FUSE, its server could let us wait. */
 static int real_open(const struct sysroot *root, const struct mount *mount)
 {
-    CLEANUP(fd_closep) int fd = -1;
-    struct stat st;
+    CLEANUP(fd_closep) int fd = sysroot_open(root, mount->target, O_PATH);
+    struct statx found;
 
-    fd = sysroot_open(root, mount->target, O_RDONLY | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
         return fd;
+    if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MNT_ID, &found) < 0)
+        return -errno;
+    if (!is_of_mount(&found, mount))
+        return -ESTALE;
+    return reopen(fd, found.stx_mode);
+}
+
+static int real_detach(int fd)
+{
+    CLEANUP(fd_closep) int tree = -1;
+    struct mount_attr alone = { .propagation = MS_PRIVATE };
+    struct stat st;
+
     if (fstat(fd, &st) < 0)
         return -errno;
-    /* Each btrfs subvolume has a device number of its own, which says nothing here. */
-    if (strcmp(mount->fstype, "btrfs") != 0 && st.st_dev != makedev(mount->major, mount->minor))
-        return -ESTALE;
-    return TAKE_FD(fd);
+    tree = (int)syscall(SYS_open_tree, fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (tree < 0)
+        return -errno;
+    /* Else what is mounted below the original meanwhile would be mounted here too, and stay. */
+    syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &alone, sizeof(alone));
+    return reopen(tree, st.st_mode);
 }
 
 static int real_freeze(int fd)
@@ -71,6 +115,7 @@ static int real_backing_device(const struct sysroot *root, const char *loop, uns
 
 struct fs_ops fs_ops = {
     .open = real_open,
+    .detach = real_detach,
     .freeze = real_freeze,
     .thaw = real_thaw,
     .trim = real_trim,
@@ -81,18 +126,19 @@ struct fs_ops fs_ops = {
 
 int fs_open(const struct sysroot *root, const struct mounts *mounts, size_t first)
 {
-    int first_error = fs_ops.open(root, &mounts->items[first]);
+    int error = -ESTALE;
+    bool tried = false;
 
-    if (first_error >= 0)
-        return first_error;
-    for (size_t i = first + 1; i < mounts->count; i++) {
+    for (size_t i = first; i < mounts->count; i++) {
         int fd;
 
-        if (mounts->items[i].first != first)
+        if (mounts->items[i].first != first || mounts->items[i].reach != MOUNT_REACHABLE)
             continue;
         fd = fs_ops.open(root, &mounts->items[i]);
         if (fd >= 0)
             return fd;
+        error = tried ? error : fd;
+        tried = true;
     }
-    return first_error;
+    return error;
 }

@@ -13,9 +13,13 @@
 struct fstrim_range;
 
 struct fs_ops {
-    /* A descriptor (read only) of the filesystem mounted there. -ESTALE: the path leads to another
-     * filesystem, since something is mounted over it. */
+    /* A descriptor (read only) of the filesystem mounted there, which nothing else was opened for.
+     * -ESTALE: the path leads to another filesystem, since something is mounted over it (-EACCES: a
+     * FUSE, perhaps). -ENXIO: what is mounted is neither a directory nor a regular file. */
     int (*open)(const struct sysroot *root, const struct mount *mount);
+    /* The same filesystem through a mount that nobody sees, so that the descriptor is no hindrance
+     * to umount(8). */
+    int (*detach)(int fd);
     int (*freeze)(int fd);
     int (*thaw)(int fd);
     int (*trim)(int fd, struct fstrim_range *range);
@@ -30,5 +34,6 @@ struct fs_ops {
 extern struct fs_ops fs_ops;
 
 /* Opens the filesystem whose first mount is `first` through the first of its mounts that leads to
- * it. The error is that of the first mount. */
+ * it. Those that are known to be hidden or in a FUSE are not tried (-ESTALE, if all are). The error
+ * is that of the first mount that was tried. */
 int fs_open(const struct sysroot *root, const struct mounts *mounts, size_t first);

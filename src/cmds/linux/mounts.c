@@ -84,7 +84,7 @@ static void unescape(char *name)
 }
 
 struct mount_line {
-    char *device, *target, *fstype, *source;
+    char *id, *parent, *device, *target, *fstype, *source;
 };
 
 /* Cuts the line up. False: it is too short. */
@@ -93,8 +93,8 @@ static bool line_split(char *line, struct mount_line *ret_line)
     struct mount_line split;
     const char *tag;
 
-    strsep(&line, " "); /* id */
-    strsep(&line, " "); /* parent */
+    split.id = strsep(&line, " ");
+    split.parent = strsep(&line, " ");
     split.device = strsep(&line, " ");
     strsep(&line, " "); /* root */
     split.target = strsep(&line, " ");
@@ -122,6 +122,8 @@ static int mount_init(struct mount *mount, const struct sysroot *root, char *tex
     if (!line_split(text, &line) ||
         sscanf(line.device, "%u:%u%c", &mount->major, &mount->minor, &behind) != 2)
         return 0;
+    mount->id = (int)strtol(line.id, NULL, 10);
+    mount->parent = (int)strtol(line.parent, NULL, 10);
     mount->target = strdup(line.target);
     mount->source = strdup(line.source);
     mount->fstype = strdup(line.fstype);

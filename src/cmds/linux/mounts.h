@@ -13,9 +13,17 @@
 
 #include "base/sysroot.h"
 
+enum mount_reach {
+    MOUNT_REACHABLE,
+    MOUNT_HIDDEN,  /* by another mount: its path leads elsewhere, or nowhere */
+    MOUNT_IN_FUSE, /* is FUSE, or its path goes through one: not to be entered */
+};
+
 struct mount {
-    char *target; /* where it is mounted */
-    char *source; /* "/dev/sda1", "tmpfs", ...; may be empty */
+    int id, parent;         /* of the mount, not of the filesystem */
+    enum mount_reach reach; /* cmds/linux/mount_reach.h sets it; reachable before */
+    char *target;           /* where it is mounted */
+    char *source;           /* "/dev/sda1", "tmpfs", ...; may be empty */
     char *fstype;
     unsigned major, minor; /* of the filesystem's device */
     size_t first; /* index of the first mount of the same device: its own, if that is this one */

@@ -1,19 +1,21 @@
 /*
  * cmds/linux/freeze/freeze.c - the filesystems one after the other; freeze_turn.c says who may.
- *
- * What a freeze has frozen stands at the front of its plan's order, so that undoing it means to go
- * back over the front. Nothing is shared here: a plan has one owner.
  */
 #include "cmds/linux/freeze/freeze.h"
 
 #include "base/frozen.h"
 #include "base/log.h"
+#include "cmds/linux/freeze/freeze_hook.h"
+#include "cmds/linux/freeze/freeze_kept.h"
+#include "cmds/linux/freeze/freeze_marker.h"
 #include "cmds/linux/freeze/freeze_plan.h"
+#include "cmds/linux/freeze/freeze_thaw.h"
+#include "cmds/linux/freeze/freeze_timer.h"
 #include "cmds/linux/freeze/freeze_turn.h"
 #include "cmds/linux/fs_ops.h"
 
 #include <errno.h>
-#include <inttypes.h>
+#include <time.h>
 
 enum outcome {
     FREEZE_DONE,
@@ -21,151 +23,164 @@ enum outcome {
     FREEZE_OVERTAKEN, /* the operation is a thaw's now: nothing is ours to end */
 };
 
-/* FITHAW until it fails: true if it did anything. */
-static bool thaw_fd(int fd, const char *name)
-{
-    bool thawed = false;
-    int r;
+struct freeze_round {
+    const struct freeze_job *job;
+    struct freeze_plan plan;
+    bool named; /* by a list: what cannot be reached is an error */
+    int64_t frozen;
+};
 
-    while ((r = fs_ops.thaw(fd)) == 0)
-        thawed = true;
-    if (!thawed && r != -EINVAL && r != -EOPNOTSUPP)
-        log_warn("fsfreeze: cannot thaw '%s': %s, ignoring", name, err_text(r));
-    return thawed;
+static void round_done(struct freeze_round *round)
+{
+    freeze_plan_done(&round->plan);
 }
 
-/* Thaws the first `count` of the plan from its end; how many there were to thaw. */
-static int64_t thaw_plan(const struct freeze_job *job, const struct freeze_plan *plan, size_t count)
+static int plan_freeze(struct freeze_round *round, const struct arg_str_list *names)
 {
-    int64_t thawed = 0;
-
-    for (size_t i = count; i-- > 0;) {
-        const struct mount *mount = &plan->mounts.items[plan->order[i]];
-        int fd;
-
-        if (freeze_turn_is_stuck(mount)) {
-            log_warn("fsfreeze: '%s' still hangs in its freeze, left to the freezing thread",
-                     mount->target);
-            continue;
-        }
-        fd = fs_open(job->root, &plan->mounts, plan->order[i]);
-        if (fd < 0) {
-            log_warn("fsfreeze: cannot open '%s' to thaw it: %s, ignoring", mount->target,
-                     err_text(fd));
-            continue;
-        }
-        if (thaw_fd(fd, mount->target))
-            thawed++;
-        fs_ops.close(fd);
-    }
-    return thawed;
-}
-
-static int plan_freeze(const struct freeze_job *job, const struct arg_str_list *names,
-                       struct freeze_plan *ret_plan)
-{
-    int r = freeze_plan_make(job->root, ret_plan);
+    int r = freeze_plan_make(round->job->root, &round->plan);
 
     if (r == 0 && names)
-        r = freeze_plan_keep(ret_plan, names);
+        r = freeze_plan_keep(&round->plan, names);
     if (r == 0)
-        r = freeze_plan_drop(ret_plan, job->config->exclude);
+        r = freeze_plan_drop(&round->plan, round->job->config->exclude);
+    if (r == 0)
+        r = freeze_kept_reserve(round->plan.count);
     return r;
 }
 
-/* 1: frozen, 0: ignored, -1: an error. */
-static int judge_freeze(const struct mount *mount, int fd, int result, struct cmd_error *reterr)
+/* True if a path that fails so says nothing of the filesystem, only of what is in its way. */
+static bool is_out_of_reach(int r)
 {
-    if (fd == -ESTALE) {
-        log_warn("fsfreeze: '%s' is hidden by another mount, not frozen", mount->target);
-        return 0;
-    }
-    if (fd < 0)
-        return cmd_fail_errno(reterr, fd, "failed to open %s", mount->target);
-    if (result == -EOPNOTSUPP || result == -EBUSY) {
+    return r == -ESTALE || r == -EACCES || r == -ENOENT || r == -ENXIO || r == -ENOTDIR ||
+           r == -ELOOP;
+}
+
+/* 0: left out, -1: an error. */
+static int judge_open(const struct freeze_round *round, const struct mount *mount, int r,
+                      struct cmd_error *reterr)
+{
+    const char *why = mount->reach == MOUNT_IN_FUSE ? "it is in a FUSE filesystem"
+                      : r == -ESTALE                ? "it is hidden by another mount"
+                      : r == -ENXIO                 ? "it is mounted on a special file"
+                                                    : err_text(r);
+
+    if (round->named || !is_out_of_reach(r))
+        return cmd_fail(reterr, "failed to open %s: %s", mount->target, why);
+    log_warn("fsfreeze: '%s' (%s) is not frozen: %s", mount->target, mount->fstype, why);
+    return 0;
+}
+
+/* 1: frozen, 0: ignored, -1: an error. */
+static int judge_freeze(const struct mount *mount, int r, struct cmd_error *reterr)
+{
+    if (r == -EOPNOTSUPP || r == -EBUSY) {
         log_warn("fsfreeze: '%s' (%s) was not frozen: %s, ignoring", mount->target, mount->fstype,
-                 result == -EBUSY ? "it is frozen already" : err_text(result));
+                 r == -EBUSY ? "it is frozen already" : err_text(r));
         return 0;
     }
-    if (result < 0)
-        return cmd_fail_errno(reterr, result, "failed to freeze %s", mount->target);
+    if (r < 0)
+        return cmd_fail_errno(reterr, r, "failed to freeze %s", mount->target);
     return 1;
 }
 
-static enum outcome freeze_one(const struct freeze_job *job, const struct freeze_plan *plan,
-                               size_t index, bool *ret_frozen, struct cmd_error *reterr)
+/* A descriptor to freeze and to thaw by: through a mount of our own where that can be had, so that
+ * it does not keep anybody from unmounting. */
+static int open_to_keep(const struct freeze_round *round, size_t index)
 {
-    const struct mount *mount = &plan->mounts.items[index];
-    int fd, r;
-    bool ours;
+    int fd = fs_open(round->job->root, &round->plan.mounts, index);
+    int detached;
+
+    if (fd < 0)
+        return fd;
+    detached = fs_ops.detach(fd);
+    if (detached < 0)
+        return fd;
+    fs_ops.close(fd);
+    return detached;
+}
+
+/* A FIFREEZE that came back after the thaw. Nobody else can undo it, so this thread goes on until
+ * it has. */
+static enum outcome undo_overtaken(const struct mount *mount, int fd, int r,
+                                   struct cmd_error *reterr)
+{
+    int64_t pause_ms = FREEZE_RETRY_SEC * freeze_limits.second_in_ms;
+
+    while (r == 0 && (r = freeze_kept_thaw_fd(fd)) < 0) {
+        log_err("fsfreeze: the freeze of '%s' came back after the thaw and cannot be undone: %s, "
+                "trying again",
+                mount->target, err_text(r));
+        nanosleep(&(struct timespec){ .tv_sec = pause_ms / 1000,
+                                      .tv_nsec = pause_ms % 1000 * NSEC_PER_MSEC },
+                  NULL);
+        r = 0;
+    }
+    if (fd >= 0)
+        fs_ops.close(fd);
+    log_warn("fsfreeze: the freeze of '%s' came back after the thaw, undone", mount->target);
+    freeze_turn_undone();
+    cmd_fail(reterr, "failed to freeze %s in time: the guest was thawed meanwhile", mount->target);
+    return FREEZE_OVERTAKEN;
+}
+
+static enum outcome freeze_one(struct freeze_round *round, size_t index, struct cmd_error *reterr)
+{
+    const struct mount *mount = &round->plan.mounts.items[index];
+    struct freeze_kept kept = { .fd = -1, .major = mount->major, .minor = mount->minor };
+    int r = 0;
 
     if (freeze_turn_enter(mount, reterr) < 0)
         return FREEZE_FAILED;
-    fd = fs_open(job->root, &plan->mounts, index);
-    r = fd < 0 ? fd : fs_ops.freeze(fd);
-    ours = freeze_turn_leave();
-    if (!ours && r == 0)
-        thaw_fd(fd, mount->target);
-    if (fd >= 0)
-        fs_ops.close(fd);
-    if (!ours) {
-        log_warn("fsfreeze: the freeze of '%s' came back after the thaw, undone", mount->target);
-        freeze_turn_undone();
-        cmd_fail(reterr, "failed to freeze %s in time: the guest was thawed meanwhile",
-                 mount->target);
-        return FREEZE_OVERTAKEN;
+    kept.name = strdup(mount->target);
+    kept.fd = kept.name ? open_to_keep(round, index) : -ENOMEM;
+    if (kept.fd >= 0)
+        r = fs_ops.freeze(kept.fd);
+    if (!freeze_turn_leave()) {
+        free(kept.name);
+        return undo_overtaken(mount, kept.fd, kept.fd < 0 ? kept.fd : r, reterr);
     }
-    r = judge_freeze(mount, fd, r, reterr);
-    *ret_frozen = r == 1;
+    r = kept.fd < 0 ? judge_open(round, mount, kept.fd, reterr) : judge_freeze(mount, r, reterr);
+    if (r == 1) {
+        freeze_kept_add(kept);
+        round->frozen++;
+        return FREEZE_DONE;
+    }
+    if (kept.fd >= 0)
+        fs_ops.close(kept.fd);
+    free(kept.name);
     return r < 0 ? FREEZE_FAILED : FREEZE_DONE;
 }
 
-/* Freezes along the plan. What is frozen moves to the front of the order: `ret_count` of them. */
-static enum outcome freeze_each(const struct freeze_job *job, struct freeze_plan *plan,
-                                size_t *ret_count, struct cmd_error *reterr)
+static enum outcome freeze_each(struct freeze_round *round, struct cmd_error *reterr)
 {
     enum outcome outcome = FREEZE_DONE;
 
-    *ret_count = 0;
-    for (size_t i = 0; i < plan->count && outcome == FREEZE_DONE; i++) {
-        bool frozen = false;
-
-        outcome = freeze_one(job, plan, plan->order[i], &frozen, reterr);
-        if (frozen)
-            plan->order[(*ret_count)++] = plan->order[i];
-    }
+    for (size_t i = 0; i < round->plan.count && outcome == FREEZE_DONE; i++)
+        outcome = freeze_one(round, round->plan.order[i], reterr);
     return outcome;
 }
 
-static void undo_freeze(const struct freeze_job *job, const struct freeze_plan *plan, size_t frozen)
+/* What resists is added to the error, and is the timer's to thaw. */
+static void undo_freeze(const struct freeze_round *round, struct cmd_error *reterr)
 {
+    int64_t count;
+
     freeze_turn_undo();
     ga_thaw_begin();
-    thaw_plan(job, plan, frozen);
-    ga_unset_frozen();
-    freeze_timer_disarm();
+    freeze_thaw_kept(round->job, &count, reterr);
 }
 
-/* Timer and marker: from here on the guest counts as frozen. */
-static int begin_frozen(const struct freeze_job *job, struct cmd_error *reterr)
+static int mark(const struct freeze_job *job, int64_t timeout_ms, struct cmd_error *reterr)
 {
-    int64_t timeout_ms = job->config->freeze_timeout_sec * freeze_limits.second_in_ms;
-    char marker[FREEZE_MARKER_MAX];
-    int r = 0, marker_error = 0;
+    char marker[STATE_MARKER_MAX];
+    int marker_error = 0, r;
 
-    if (freeze_turn_start(reterr) < 0)
-        return -1;
-    if (timeout_ms > 0)
-        r = freeze_timer_arm(job, timeout_ms);
-    if (r < 0)
-        return cmd_fail_errno(reterr, r, "failed to start the timer of the automatic thaw");
-    freeze_marker_format(job, marker);
+    freeze_marker_format(job, timeout_ms, marker);
     r = ga_set_frozen(marker, &marker_error);
-    if (r < 0) {
-        freeze_timer_disarm();
-        return r == -ESHUTDOWN ? cmd_fail(reterr, "the agent is about to end")
-                               : cmd_fail(reterr, "an earlier thaw still writes the log");
-    }
+    if (r == -ESHUTDOWN)
+        return cmd_fail(reterr, "the agent is about to end");
+    if (r < 0)
+        return cmd_fail(reterr, "an earlier thaw still writes the log");
     if (marker_error < 0)
         log_warn("fsfreeze: cannot write the marker of the frozen state: %s, an agent that starts "
                  "now would not know of it",
@@ -173,29 +188,45 @@ static int begin_frozen(const struct freeze_job *job, struct cmd_error *reterr)
     return 0;
 }
 
-static enum outcome freeze_all(const struct freeze_job *job, const struct arg_str_list *names,
-                               int64_t *ret_count, struct cmd_error *reterr)
+/* Reserve, timer and marker: from here on the guest counts as frozen. */
+static int begin_frozen(const struct freeze_job *job, struct cmd_error *reterr)
 {
-    CLEANUP(freeze_plan_done) struct freeze_plan plan = { 0 };
-    enum outcome outcome;
-    size_t frozen;
+    int64_t timeout_ms = job->config->freeze_timeout_sec * freeze_limits.second_in_ms;
     int r;
 
-    r = plan_freeze(job, names, &plan);
+    if (freeze_turn_start(reterr) < 0)
+        return -1;
+    timeout_ms = timeout_ms > 0 ? timeout_ms : -1;
+    r = freeze_thaw_after(job, timeout_ms);
+    if (r < 0)
+        return cmd_fail_errno(reterr, r, "failed to start the timer of the automatic thaw");
+    if (mark(job, timeout_ms, reterr) < 0) {
+        freeze_timer_disarm();
+        return -1;
+    }
+    freeze_reserve_fill();
+    return 0;
+}
+
+static enum outcome freeze_all(struct freeze_round *round, const struct arg_str_list *names,
+                               struct cmd_error *reterr)
+{
+    enum outcome outcome;
+    int r = plan_freeze(round, names);
+
     if (r < 0) {
         cmd_fail_errno(reterr, r, "failed to read the mount table");
         return FREEZE_FAILED;
     }
-    if (begin_frozen(job, reterr) < 0)
+    if (begin_frozen(round->job, reterr) < 0)
         return FREEZE_FAILED;
-    outcome = freeze_each(job, &plan, &frozen, reterr);
-    if (outcome == FREEZE_DONE && frozen > 0 && freeze_turn_complete(reterr) < 0)
+    outcome = freeze_each(round, reterr);
+    if (outcome == FREEZE_DONE && round->frozen > 0 && freeze_turn_complete(reterr) < 0)
         outcome = FREEZE_FAILED;
-    if (outcome == FREEZE_OVERTAKEN)
-        return outcome;
-    if (outcome == FREEZE_FAILED || frozen == 0)
-        undo_freeze(job, &plan, frozen);
-    *ret_count = (int64_t)frozen;
+    if (outcome == FREEZE_DONE && round->frozen == 0 && !names)
+        log_warn("fsfreeze: none of %zu filesystems was frozen", round->plan.count);
+    if (outcome == FREEZE_FAILED || (outcome == FREEZE_DONE && round->frozen == 0))
+        undo_freeze(round, reterr);
     return outcome;
 }
 
@@ -212,68 +243,23 @@ static void pair_hook(const struct freeze_job *job)
 int freeze_run(const struct freeze_job *job, const struct arg_str_list *names, int64_t *ret_count,
                struct cmd_error *reterr)
 {
+    CLEANUP(round_done) struct freeze_round round = { .job = job, .named = names != NULL };
     enum outcome outcome = FREEZE_FAILED;
-    int64_t count = 0;
     bool hook_ran;
 
     if (freeze_turn_begin(reterr) < 0)
         return -1;
     log_audit("guest-fsfreeze called");
     if (freeze_hook(job, "freeze", &hook_ran, reterr) == 0)
-        outcome = freeze_all(job, names, &count, reterr);
+        outcome = freeze_all(&round, names, reterr);
     if (outcome == FREEZE_OVERTAKEN)
         return -1;
-    if (outcome == FREEZE_FAILED || count == 0) {
-        if (hook_ran)
+    if (outcome == FREEZE_FAILED || round.frozen == 0) {
+        /* While something resists, the thaw hook is the next thaw's. */
+        if (hook_ran && !ga_is_frozen())
             pair_hook(job);
         freeze_turn_end();
     }
-    *ret_count = count;
+    *ret_count = round.frozen;
     return outcome == FREEZE_FAILED ? -1 : 0;
-}
-
-static int thaw_all(const struct freeze_job *job, int64_t *ret_count, struct cmd_error *reterr)
-{
-    CLEANUP(freeze_plan_done) struct freeze_plan plan = { 0 };
-    bool ran;
-    int r;
-
-    r = freeze_plan_make(job->root, &plan);
-    /* What the earlier process froze need not be what this one's configuration excludes. */
-    if (r == 0 && !freeze_turn_is_inherited())
-        r = freeze_plan_drop(&plan, job->config->exclude);
-    if (r < 0)
-        return cmd_fail_errno(reterr, r, "failed to read the mount table");
-    ga_thaw_begin();
-    *ret_count = thaw_plan(job, &plan, plan.count);
-    ga_unset_frozen();
-    freeze_timer_disarm();
-    log_audit("guest-fsthaw called, thawed: %" PRId64, *ret_count);
-    return freeze_hook(job, "thaw", &ran, reterr);
-}
-
-int freeze_thaw(const struct freeze_job *job, int64_t *ret_count, struct cmd_error *reterr)
-{
-    int r;
-
-    *ret_count = 0;
-    r = freeze_turn_thaw(reterr);
-    if (r <= 0)
-        return r;
-    r = thaw_all(job, ret_count, reterr);
-    freeze_turn_end();
-    return r;
-}
-
-void freeze_resume(const struct freeze_job *job, const char *marker_text)
-{
-    int64_t left_ms = freeze_marker_left_ms(job, marker_text);
-    int r;
-
-    freeze_turn_inherit();
-    if (left_ms < 0)
-        return;
-    r = freeze_timer_arm(job, left_ms);
-    if (r < 0)
-        log_err("fsfreeze: no timer for the automatic thaw: %s", err_text(r));
 }

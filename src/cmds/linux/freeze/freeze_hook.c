@@ -1,7 +1,7 @@
 /*
  * cmds/linux/freeze/freeze_hook.c - the owner's program that is told of freeze and thaw.
  */
-#include "cmds/linux/freeze/freeze.h"
+#include "cmds/linux/freeze/freeze_hook.h"
 
 #include "base/log.h"
 #include "base/spawn.h"
@@ -9,29 +9,47 @@
 #include <errno.h>
 #include <unistd.h>
 
-#define OUTPUT_LOGGED_MAX 512
+#define OUTPUT_TOLD_MAX 1024
 
-static void log_output(const char *action, const struct buf *output)
+/* The end of what it said, from a whole line or character on where that is near, without the last
+ * newlines. */
+static void last_words(const struct buf *output, const char **ret_text, int *ret_len)
 {
-    size_t len = MIN_OF(output->len, (size_t)OUTPUT_LOGGED_MAX);
+    size_t end = output->len, start;
 
-    while (len > 0 && output->data[len - 1] == '\n')
-        len--;
-    if (len > 0)
-        log_warn("fsfreeze: hook '%s' said: %.*s", action, (int)len, output->data);
+    while (end > 0 && strchr("\n\r ", output->data[end - 1]))
+        end--;
+    start = end > OUTPUT_TOLD_MAX ? end - OUTPUT_TOLD_MAX : 0;
+    while (start > 0 && start < end && (output->data[start] & 0xc0) == 0x80)
+        start++;
+    *ret_text = output->len > 0 ? output->data + start : "";
+    *ret_len = (int)(end - start);
+}
+
+static int fail(struct cmd_error *reterr, const char *what, const struct spawn_result *result)
+{
+    const char *text;
+    int len;
+
+    last_words(&result->output, &text, &len);
+    return len > 0 ? cmd_fail(reterr, "%s: %.*s", what, len, text) : cmd_fail(reterr, "%s", what);
 }
 
 static int check_result(const struct freeze_job *job, const struct spawn_result *result,
                         struct cmd_error *reterr)
 {
+    char what[128];
+
     if (result->timed_out)
-        return cmd_fail(reterr, "fsfreeze hook did not end within %u s",
-                        job->config->hook_timeout_sec);
-    if (!result->exited)
-        return cmd_fail(reterr, "fsfreeze hook has terminated abnormally");
-    if (result->exit_code != 0)
-        return cmd_fail(reterr, "fsfreeze hook has failed with status %d", result->exit_code);
-    return 0;
+        snprintf(what, sizeof(what), "fsfreeze hook did not end within %u s",
+                 job->config->hook_timeout_sec);
+    else if (!result->exited)
+        snprintf(what, sizeof(what), "fsfreeze hook has terminated abnormally");
+    else if (result->exit_code != 0)
+        snprintf(what, sizeof(what), "fsfreeze hook has failed with status %d", result->exit_code);
+    else
+        return 0;
+    return fail(reterr, what, result);
 }
 
 static int timeout_ms(const struct freeze_config *config)
@@ -63,8 +81,5 @@ int freeze_hook(const struct freeze_job *job, const char *action, bool *ret_ran,
     if (r < 0)
         return cmd_fail_errno(reterr, r, "failed to execute fsfreeze hook '%s'", hook);
     *ret_ran = true;
-    r = check_result(job, &result, reterr);
-    if (r < 0)
-        log_output(action, &result.output);
-    return r;
+    return check_result(job, &result, reterr);
 }

@@ -4,6 +4,7 @@
 #include "cmds/linux/freeze/freeze_plan.h"
 
 #include "cmds/linux/fs_ops.h"
+#include "cmds/linux/mount_reach.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -118,6 +119,18 @@ static int follow_device(struct builder *builder, size_t upper, const char *devi
     return follow_slaves(builder, upper, device, depth);
 }
 
+/* btrfs has no device in the table, and its source may be out of sight (a chroot); it is frozen
+ * through its mount all the same. */
+static bool may_freeze(const struct mount *mount)
+{
+    return mount_has_device(mount) || strcmp(mount->fstype, "btrfs") == 0;
+}
+
+static bool is_first(const struct mounts *mounts, size_t index)
+{
+    return mounts->items[index].first == index && may_freeze(&mounts->items[index]);
+}
+
 static int find_edges(struct builder *builder)
 {
     const struct mounts *mounts = &builder->plan->mounts;
@@ -127,7 +140,7 @@ static int find_edges(struct builder *builder)
     for (size_t i = 0; i < mounts->count; i++) {
         const struct mount *mount = &mounts->items[i];
 
-        if (!mount_is_first(mounts, i))
+        if (!is_first(mounts, i))
             continue;
         if (sysroot_realpath(builder->root, device, "/sys/dev/block/%u:%u", mount->major,
                              mount->minor) < 0)
@@ -149,7 +162,7 @@ static void visit(struct builder *builder, size_t index)
         if (builder->edges[i].lower == index)
             visit(builder, builder->edges[i].upper);
     /* A file may lie on a mount without a device (tmpfs): that only hands the order on. */
-    if (mount_has_device(&builder->plan->mounts.items[index]))
+    if (may_freeze(&builder->plan->mounts.items[index]))
         builder->plan->order[builder->plan->count++] = index;
 }
 
@@ -160,6 +173,8 @@ int freeze_plan_make(const struct sysroot *root, struct freeze_plan *ret_plan)
     int r;
 
     r = mounts_read(root, &plan.mounts);
+    if (r == 0)
+        r = mounts_find_reach(&plan.mounts);
     if (r < 0)
         return r;
     plan.order = calloc(plan.mounts.count + 1, sizeof(*plan.order));
@@ -170,7 +185,7 @@ int freeze_plan_make(const struct sysroot *root, struct freeze_plan *ret_plan)
     if (r < 0)
         return r;
     for (size_t i = plan.mounts.count; i-- > 0;)
-        if (mount_is_first(&plan.mounts, i))
+        if (is_first(&plan.mounts, i))
             visit(&builder, i);
     *ret_plan = plan;
     plan = (struct freeze_plan){ 0 };

@@ -20,7 +20,7 @@ struct freeze_plan {
     size_t count;
 };
 
-/* Every filesystem that has a device. 0 or -errno. */
+/* Every filesystem that has a device, and every btrfs. 0 or -errno. */
 int freeze_plan_make(const struct sysroot *root, struct freeze_plan *ret_plan);
 void freeze_plan_done(struct freeze_plan *plan);
 

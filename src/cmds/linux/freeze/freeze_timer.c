@@ -7,27 +7,25 @@
  * The thread is detached. It is started by arm if there is none, sleeps until the deadline or a
  * change, and ends when it finds the timer disarmed; an arm that comes before is taken up.
  */
-#include "cmds/linux/freeze/freeze.h"
+#include "cmds/linux/freeze/freeze_timer.h"
 
-#include "base/frozen.h"
-#include "base/log.h"
+#include "base/error.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <time.h>
-
-#define RETRY_SEC 10 /* between two attempts, if the thaw itself fails */
 
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool armed, finished;
     bool running;             /* the thread is there */
+    bool never;               /* armed without a deadline */
     struct timespec deadline; /* CLOCK_MONOTONIC */
     struct sysroot root;
     const struct freeze_config *config;
+    freeze_timer_fn *fire;
 } timer = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
 
 static struct timespec monotonic_in(int64_t ms)
@@ -44,35 +42,28 @@ static struct timespec monotonic_in(int64_t ms)
     return at;
 }
 
-static int thaw_by_itself(const struct freeze_job *job)
-{
-    CLEANUP(cmd_error_done) struct cmd_error error = { 0 };
-    int64_t count;
-
-    log_warn("fsfreeze: nobody thawed within the time limit, thawing");
-    if (freeze_thaw(job, &count, &error) < 0) {
-        log_err("fsfreeze: the automatic thaw failed: %s", error.text ? error.text : "no memory");
-        return -1;
-    }
-    log_warn("fsfreeze: thawed %" PRId64 " filesystems without the host", count);
-    return 0;
-}
-
 static void fire_locked(void)
 {
     struct sysroot root = timer.root;
     struct freeze_job job = { .root = &root, .config = timer.config };
-    int r;
+    freeze_timer_fn *fire = timer.fire;
+    bool again;
 
     timer.armed = false;
     PTOK(pthread_mutex_unlock(&timer.lock));
-    r = thaw_by_itself(&job);
+    again = fire(&job);
     PTOK(pthread_mutex_lock(&timer.lock));
-    /* A failed hook is no reason to try again, a mount table that could not be read is one. */
-    if (r < 0 && ga_is_frozen() && !timer.armed && !timer.finished) {
-        timer.deadline = monotonic_in(RETRY_SEC * freeze_limits.second_in_ms);
+    if (again && !timer.armed && !timer.finished) {
+        timer.deadline = monotonic_in(FREEZE_RETRY_SEC * freeze_limits.second_in_ms);
+        timer.never = false;
         timer.armed = true;
     }
+}
+
+static bool is_due(const struct timespec *deadline)
+{
+    return timer.armed && !timer.never && deadline->tv_sec == timer.deadline.tv_sec &&
+           deadline->tv_nsec == timer.deadline.tv_nsec;
 }
 
 static void *timer_main(void *arg)
@@ -80,10 +71,12 @@ static void *timer_main(void *arg)
     PTOK(pthread_mutex_lock(&timer.lock));
     while (timer.armed) {
         struct timespec deadline = timer.deadline;
-        int r = pthread_cond_clockwait(&timer.changed, &timer.lock, CLOCK_MONOTONIC, &deadline);
 
-        if (r == ETIMEDOUT && timer.armed && deadline.tv_sec == timer.deadline.tv_sec &&
-            deadline.tv_nsec == timer.deadline.tv_nsec)
+        if (timer.never)
+            PTOK(pthread_cond_wait(&timer.changed, &timer.lock));
+        else if (pthread_cond_clockwait(&timer.changed, &timer.lock, CLOCK_MONOTONIC, &deadline) ==
+                     ETIMEDOUT &&
+                 is_due(&deadline))
             fire_locked();
     }
     timer.running = false;
@@ -107,14 +100,16 @@ static int start_thread(void)
     return -r;
 }
 
-int freeze_timer_arm(const struct freeze_job *job, int64_t timeout_ms)
+int freeze_timer_arm(const struct freeze_job *job, int64_t timeout_ms, freeze_timer_fn *fire)
 {
     int r = 0;
 
     PTOK(pthread_mutex_lock(&timer.lock));
     timer.root = *job->root;
     timer.config = job->config;
-    timer.deadline = monotonic_in(timeout_ms);
+    timer.fire = fire;
+    timer.never = timeout_ms < 0;
+    timer.deadline = monotonic_in(MAX_OF(timeout_ms, (int64_t)0));
     timer.armed = true;
     timer.finished = false;
     if (!timer.running) {
@@ -145,50 +140,4 @@ void freeze_timer_finish(void)
     while (timer.running && r == 0)
         r = pthread_cond_clockwait(&timer.changed, &timer.lock, CLOCK_MONOTONIC, &limit);
     PTOK(pthread_mutex_unlock(&timer.lock));
-}
-
-static int64_t boot_clock_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    return now.tv_sec * 1000 + now.tv_nsec / NSEC_PER_MSEC;
-}
-
-static void boot_id(const struct sysroot *root, char text[64])
-{
-    if (sysroot_read_line(root, text, 64, "/proc/sys/kernel/random/boot_id") < 0)
-        snprintf(text, 64, "unknown");
-}
-
-static int64_t configured_ms(const struct freeze_job *job)
-{
-    return job->config->freeze_timeout_sec * freeze_limits.second_in_ms;
-}
-
-void freeze_marker_format(const struct freeze_job *job, char text[FREEZE_MARKER_MAX])
-{
-    int64_t timeout_ms = configured_ms(job);
-    int64_t thaw_at_ms = timeout_ms > 0 ? boot_clock_ms() + timeout_ms : -1;
-    char id[64];
-
-    boot_id(job->root, id);
-    snprintf(text, FREEZE_MARKER_MAX, "thaw-at-ms=%" PRId64 " boot=%s\n", thaw_at_ms, id);
-}
-
-int64_t freeze_marker_left_ms(const struct freeze_job *job, const char *text)
-{
-    int64_t thaw_at_ms, left_ms;
-    char id[64], marked_id[64];
-
-    /* qemu-ga's own marker is empty: the freeze gets the time of a new one. */
-    if (sscanf(text, "thaw-at-ms=%" SCNd64 " boot=%63s", &thaw_at_ms, marked_id) != 2)
-        return configured_ms(job) > 0 ? configured_ms(job) : -1;
-    boot_id(job->root, id);
-    if (strcmp(id, marked_id) != 0)
-        return 0; /* booted since: no filesystem can be frozen from then */
-    if (thaw_at_ms < 0)
-        return -1;
-    left_ms = thaw_at_ms - boot_clock_ms();
-    return MAX_OF(left_ms, (int64_t)0);
 }

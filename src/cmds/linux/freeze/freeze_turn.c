@@ -8,7 +8,6 @@
  *   stuck_*                                                  open and FIFREEZE they stand for
  *   overtaken    thaw: true; freeze: false    both           turn.lock: from the thaw that went
  *                                                            round a mount until it is thawed too
- *   inherited    start; the thaw's end        thaw           turn.lock
  *
  * Since `overtaken` is set only while in_mount is, the freezing thread finds it when it comes back
  * from its FIFREEZE, whichever of the two happened first, and undoes that one freeze itself: a
@@ -17,7 +16,6 @@
 #include "cmds/linux/freeze/freeze_turn.h"
 
 #include "base/frozen.h"
-#include "cmds/linux/freeze/freeze.h"
 
 #include <pthread.h>
 #include <time.h>
@@ -33,7 +31,8 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     enum freeze_op op;
-    bool stop, in_mount, overtaken, inherited;
+    bool stop, in_mount, overtaken;
+    bool stuck_is_btrfs;
     unsigned stuck_major, stuck_minor;
     char stuck_name[256];
 } turn = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
@@ -118,6 +117,7 @@ int freeze_turn_enter(const struct mount *mount, struct cmd_error *reterr)
         turn.in_mount = true;
         turn.stuck_major = mount->major;
         turn.stuck_minor = mount->minor;
+        turn.stuck_is_btrfs = strcmp(mount->fstype, "btrfs") == 0;
         snprintf(turn.stuck_name, sizeof(turn.stuck_name), "%s", mount->target);
     }
     unlock();
@@ -182,9 +182,9 @@ static int thaw_locked(struct cmd_error *reterr)
     if (turn.op == OP_FREEZE && turn.in_mount) {
         turn.overtaken = true;
         ga_overtaken_begin();
-    } else if (!ga_is_frozen()) {
-        return 0; /* a freeze that is still in its hook has been told to stop */
     } else if (turn.op != OP_NONE) {
+        if (!ga_is_frozen())
+            return 0; /* a freeze that is still in its hook has been told to stop */
         return cmd_fail(reterr, "a freeze or thaw in progress does not end");
     }
     turn.op = OP_THAW;
@@ -222,28 +222,21 @@ bool freeze_turn_is_stuck(const struct mount *mount)
     return stuck;
 }
 
+bool freeze_turn_stuck_device(unsigned *ret_major, unsigned *ret_minor)
+{
+    bool known;
+
+    lock();
+    known = turn.overtaken && !turn.stuck_is_btrfs;
+    *ret_major = turn.stuck_major;
+    *ret_minor = turn.stuck_minor;
+    unlock();
+    return known;
+}
+
 void freeze_turn_end(void)
 {
     lock();
     set_op_locked(OP_NONE);
-    if (!ga_is_frozen())
-        turn.inherited = false;
     unlock();
-}
-
-void freeze_turn_inherit(void)
-{
-    lock();
-    turn.inherited = true;
-    unlock();
-}
-
-bool freeze_turn_is_inherited(void)
-{
-    bool inherited;
-
-    lock();
-    inherited = turn.inherited;
-    unlock();
-    return inherited;
 }

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "cmds/linux/freeze/freeze_job.h"
 #include "cmds/linux/mounts.h"
 
 /* 0, or -1: a freeze or thaw is in progress, the guest is frozen, or the agent is about to end. */
@@ -30,7 +31,8 @@ void freeze_turn_undone(void);
 /* The freeze goes back: from here on a thaw waits for its end and does not overtake it. */
 void freeze_turn_undo(void);
 
-/* 1: the thaw is the caller's to do; 0: nothing is frozen; -1: what is in progress does not end. */
+/* 1: the thaw is the caller's to do; 0: a freeze that has frozen nothing yet was called off; -1: what
+ * is in progress does not end. */
 int freeze_turn_thaw(struct cmd_error *reterr);
 
 /* Waits for the end of whatever is in progress, `timeout_ms` at most. */
@@ -39,8 +41,7 @@ void freeze_turn_await(int64_t timeout_ms);
 /* True for the filesystem whose freeze was overtaken and has not come back. */
 bool freeze_turn_is_stuck(const struct mount *mount);
 
-void freeze_turn_end(void);
+/* Its device, as stat(2) shows it of files on it. False: none is overtaken, or it is a btrfs. */
+bool freeze_turn_stuck_device(unsigned *ret_major, unsigned *ret_minor);
 
-/* The frozen state is of an earlier process, until the next thaw. */
-void freeze_turn_inherit(void);
-bool freeze_turn_is_inherited(void);
+void freeze_turn_end(void);

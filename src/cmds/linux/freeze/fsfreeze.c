@@ -6,6 +6,10 @@
 #include "base/frozen.h"
 #include "base/log.h"
 #include "cmds/linux/freeze/freeze.h"
+#include "cmds/linux/freeze/freeze_kept.h"
+#include "cmds/linux/freeze/freeze_marker.h"
+#include "cmds/linux/freeze/freeze_thaw.h"
+#include "cmds/linux/freeze/freeze_timer.h"
 #include "cmds/linux/freeze/freeze_turn.h"
 
 #include <errno.h>
@@ -71,13 +75,27 @@ int cmd_fsfreeze_thaw(struct cmd_env *env, void *args, struct cmd_reply *reply)
     return reply_value(reply, json_object_new_int64(count));
 }
 
+/* True if an earlier process left the guest frozen. */
+static bool inherit(struct state *state, char ret_marker[STATE_MARKER_MAX])
+{
+    ret_marker[0] = '\0';
+    if (!ga_is_frozen() || !state_marker_get(state, ret_marker, STATE_MARKER_MAX))
+        return false;
+    freeze_thaw_inherit(ret_marker);
+    return true;
+}
+
 void fsfreeze_resume(const struct cmd_env *env, struct state *state)
 {
     struct freeze_job job = job_of(env);
-    char marker[FREEZE_MARKER_MAX] = "";
+    char marker[STATE_MARKER_MAX];
+    int r;
 
-    if (ga_is_frozen() && state_marker_get(state, marker, sizeof(marker)))
-        freeze_resume(&job, marker);
+    if (!inherit(state, marker))
+        return;
+    r = freeze_thaw_after(&job, freeze_marker_left_ms(&job, marker));
+    if (r < 0)
+        log_err("fsfreeze: no timer for the automatic thaw: %s", err_text(r));
 }
 
 void fsfreeze_finish(const struct cmd_env *env)
@@ -91,4 +109,15 @@ void fsfreeze_finish(const struct cmd_env *env)
     if (ga_is_frozen() && freeze_thaw(&job, &count, &error) < 0)
         log_err("failed to clean up frozen filesystems: %s", error.text ? error.text : "no memory");
     freeze_timer_finish();
+    freeze_reserve_use();
+}
+
+int fsfreeze_thaw_left(const struct cmd_env *env, struct state *state, int64_t *ret_count,
+                       struct cmd_error *reterr)
+{
+    struct freeze_job job = job_of(env);
+    char marker[STATE_MARKER_MAX];
+
+    *ret_count = 0;
+    return inherit(state, marker) ? freeze_thaw(&job, ret_count, reterr) : 0;
 }

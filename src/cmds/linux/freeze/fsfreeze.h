@@ -10,13 +10,7 @@
 
 #include "base/state.h"
 #include "cmds/command.h"
-
-struct freeze_config {
-    const char *hook;            /* NULL: no hook */
-    unsigned hook_timeout_sec;   /* a hook that runs longer is ended and counts as failed */
-    unsigned freeze_timeout_sec; /* thaw by itself after this long; 0: never */
-    const char *const *exclude;  /* mountpoints never frozen; NULL-terminated, or NULL */
-};
+#include "cmds/linux/freeze/freeze_job.h"
 
 struct freeze_list_args {
     struct arg_str_list mountpoints;
@@ -35,3 +29,8 @@ void fsfreeze_resume(const struct cmd_env *env, struct state *state);
  * hook is waited for (it fails behind it, and its thaw hook runs), and what is frozen is thawed.
  * Blocks for the time limits of the hooks at most. */
 void fsfreeze_finish(const struct cmd_env *env);
+
+/* `qemu-ga --thaw`, for whoever ends an agent by force: thaws if the marker is there, with the thaw
+ * hook. 0 and how many filesystems, or -1. After ga_frozen_init(), without any other thread. */
+int fsfreeze_thaw_left(const struct cmd_env *env, struct state *state, int64_t *ret_count,
+                       struct cmd_error *reterr);

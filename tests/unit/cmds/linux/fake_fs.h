@@ -31,7 +31,7 @@ static struct {
     } fs[FAKE_FS_MAX];
     size_t count;
     char done[1024];
-    const char *hang_on, *fail_on, *fail_open_on;
+    const char *hang_on, *fail_on, *fail_open_on, *fail_thaw_on;
     int error;
     bool hanging, released;
 } fake = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
@@ -106,13 +106,21 @@ static inline int fake_thaw(int fd)
     int r = -EINVAL;
 
     PTOK(pthread_mutex_lock(&fake.lock));
-    if (fake.fs[i].frozen) {
+    if (fake.fail_thaw_on && strcmp(fake.fs[i].target, fake.fail_thaw_on) == 0) {
+        r = -fake.error;
+    } else if (fake.fs[i].frozen) {
         fake.fs[i].frozen = false;
         fake_note('-', i);
         r = 0;
     }
     PTOK(pthread_mutex_unlock(&fake.lock));
     return r;
+}
+
+/* Descriptors here are numbers of filesystems: there is nothing to let go of. */
+static inline int fake_detach(int fd)
+{
+    return fd;
 }
 
 static inline void fake_close(int fd)
@@ -153,10 +161,11 @@ static inline void fake_fs_reset(void)
     memset(fake.fs, 0, sizeof(fake.fs));
     fake.count = 0;
     fake.done[0] = '\0';
-    fake.hang_on = fake.fail_on = fake.fail_open_on = NULL;
+    fake.hang_on = fake.fail_on = fake.fail_open_on = fake.fail_thaw_on = NULL;
     fake.hanging = fake.released = false;
     PTOK(pthread_mutex_unlock(&fake.lock));
     fs_ops.open = fake_open;
+    fs_ops.detach = fake_detach;
     fs_ops.freeze = fake_freeze;
     fs_ops.thaw = fake_thaw;
     fs_ops.close = fake_close;

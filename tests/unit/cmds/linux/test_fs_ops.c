@@ -9,7 +9,7 @@
 #include "base/fdio.h"
 #include "base/frozen.h"
 #include "base/spawn.h"
-#include "cmds/linux/freeze/freeze.h"
+#include "cmds/linux/freeze/fsfreeze.h"
 #include "unit/cmds/linux/guest_tree.h"
 #include "unit/cmds/linux/reply_check.h"
 
@@ -161,6 +161,46 @@ static void thawed_filesystems_take_writes_again(void **state)
     close(fd);
 }
 
+/* The descriptors that the agent keeps are through mounts of its own. */
+static void a_frozen_filesystem_can_be_unmounted_and_is_thawed_all_the_same(void **state)
+{
+    char image[256];
+
+    snprintf(image, sizeof(image), "%s", in_tree("/outer/inner.img"));
+    assert_int_equal(call(cmd_fsfreeze_freeze), 2);
+    assert_int_equal(umount2(in_tree("/inner"), 0), 0);
+    assert_int_equal(call(cmd_fsfreeze_thaw), 2);
+    assert_true(RUN("mount", "-o", "loop", image, in_tree("/inner")));
+    assert_false(is_frozen("/inner"));
+}
+
+static void umount_lazily_and_a_mount_on_top_do_not_keep_it_frozen(void **state)
+{
+    int fd = open(in_tree("/inner"), O_RDONLY | O_CLOEXEC);
+
+    assert_true(fd >= 0);
+    assert_int_equal(call(cmd_fsfreeze_freeze), 2);
+    assert_int_equal(mount("none", in_tree("/outer"), "tmpfs", 0, NULL), 0);
+    assert_int_equal(call(cmd_fsfreeze_thaw), 2);
+    assert_int_equal(ioctl(fd, FIFREEZE), 0);
+    assert_int_equal(ioctl(fd, FITHAW), 0);
+    close(fd);
+    assert_int_equal(umount2(in_tree("/outer"), 0), 0);
+    assert_false(is_frozen("/outer"));
+}
+
+static void what_is_no_directory_and_no_file_is_not_opened(void **state)
+{
+    struct mount special = { .target = (char[]){ "/fifo" }, .fstype = (char[]){ "ext4" } };
+    struct stat st;
+
+    assert_int_equal(mkfifo(in_tree("/fifo"), 0600), 0);
+    assert_int_equal(stat(in_tree("/fifo"), &st), 0);
+    special.major = major(st.st_dev);
+    special.minor = minor(st.st_dev);
+    assert_int_equal(fs_ops.open(&guest.tree.root, &special), -ENXIO);
+}
+
 static void what_somebody_else_froze_is_thawed_but_not_counted_as_frozen(void **state)
 {
     int fd = open(in_tree("/inner"), O_RDONLY | O_CLOEXEC);
@@ -221,6 +261,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_filesystem_in_a_file_of_another_freezes_and_thaws),
         cmocka_unit_test(thawed_filesystems_take_writes_again),
+        cmocka_unit_test(a_frozen_filesystem_can_be_unmounted_and_is_thawed_all_the_same),
+        cmocka_unit_test(umount_lazily_and_a_mount_on_top_do_not_keep_it_frozen),
+        cmocka_unit_test(what_is_no_directory_and_no_file_is_not_opened),
         cmocka_unit_test(what_somebody_else_froze_is_thawed_but_not_counted_as_frozen),
         cmocka_unit_test(a_mount_that_another_one_hides_is_not_opened),
         cmocka_unit_test(the_file_behind_a_loop_device_is_found_by_number),

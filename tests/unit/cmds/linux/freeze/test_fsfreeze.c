@@ -1,7 +1,9 @@
 #include "cmds/linux/freeze/fsfreeze.h"
 
 #include "base/frozen.h"
-#include "cmds/linux/freeze/freeze.h"
+#include "cmds/linux/freeze/freeze_marker.h"
+#include "cmds/linux/freeze/freeze_thaw.h"
+#include "cmds/linux/freeze/freeze_timer.h"
 #include "unit/cmds/linux/fake_fs.h"
 #include "unit/cmds/linux/guest_tree.h"
 
@@ -237,14 +239,70 @@ static void a_failure_thaws_everything_and_names_mount_and_errno(void **state)
     assert_false(state_marker_get(guest->store, NULL, 0));
 }
 
-static void a_mount_that_cannot_be_opened_is_a_failure(void **state)
+static void what_is_in_the_way_of_one_mount_does_not_end_a_freeze_of_all(void **state)
 {
+    static const int errors[] = { EACCES, ENOENT, ENXIO, ENOTDIR, ELOOP, ESTALE };
     struct guest *guest = *state;
 
     fake.fail_open_on = "/boot";
+    for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
+        fake.error = errors[i];
+        assert_int_equal(freeze(guest), 2);
+        assert_int_equal(thaw(guest), 2);
+        assert_status(guest, "thawed");
+    }
+}
+
+static void a_mount_that_cannot_be_opened_for_another_reason_is_a_failure(void **state)
+{
+    static const int errors[] = { EIO, EMFILE, ENOMEM };
+    struct guest *guest = *state;
+
+    fake.fail_open_on = "/boot";
+    for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
+        char text[128];
+
+        fake.error = errors[i];
+        snprintf(text, sizeof(text), "failed to open /boot: %s", strerror(errors[i]));
+        assert_fails(cmd_fsfreeze_freeze, guest, text);
+        assert_int_equal(fake_fs_frozen_count(), 0);
+        assert_status(guest, "thawed");
+    }
+}
+
+static void a_name_of_a_list_that_cannot_be_opened_is_a_failure(void **state)
+{
+    struct guest *guest = *state;
+    struct arg_str item = { .text = (char[]){ "/boot" } };
+    struct freeze_list_args args = { .mountpoints = { .items = &item, .count = 1 },
+                                     .has_mountpoints = true };
+    char *error = NULL;
+
+    fake.fail_open_on = "/boot";
     fake.error = EACCES;
-    assert_fails(cmd_fsfreeze_freeze, guest, "failed to open /boot: Permission denied");
-    assert_int_equal(fake_fs_frozen_count(), 0);
+    assert_int_equal(run(cmd_fsfreeze_freeze_list, guest, &args, &error), -1);
+    assert_string_equal(error, "failed to open /boot: Permission denied");
+    free(error);
+    assert_status(guest, "thawed");
+}
+
+/* A mount over /data, and a FUSE of a user with a filesystem in it: neither is opened. */
+static void mounts_that_the_table_shows_as_hidden_are_never_opened(void **state)
+{
+    struct guest *guest = *state;
+
+    tree_write(&guest->tree, "/proc/self/mountinfo",
+               "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"
+               "2 1 8:2 / /data rw - ext4 /dev/sda2 rw\n"
+               "3 2 0:9 / /data rw - tmpfs tmpfs rw\n"
+               "4 1 0:10 / /home/u/fuse rw - fuse.sshfs host rw\n"
+               "5 4 8:3 / /home/u/fuse/disk rw - ext4 /dev/sda3 rw\n"
+               "6 1 8:4 / /ntfs rw - fuseblk /dev/sda4 rw\n",
+               0644);
+    assert_int_equal(freeze(guest), 1);
+    assert_int_equal(thaw(guest), 1);
+    assert_string_equal(fake.done, "+/ -/");
+    assert_int_equal(fake.count, 1);
 }
 
 static void a_hidden_mount_is_reached_through_another(void **state)
@@ -258,14 +316,114 @@ static void a_hidden_mount_is_reached_through_another(void **state)
     assert_int_equal(thaw(guest), 3);
 }
 
-static void a_mount_that_is_hidden_everywhere_is_ignored(void **state)
+/* umount -l, a mount over it, no descriptors, no memory: the thaw needs no path. */
+static void a_thaw_needs_neither_path_nor_table(void **state)
+{
+    static const int errors[] = { ENOENT, ESTALE, EACCES, EMFILE, ENOMEM };
+    struct guest *guest = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
+        assert_int_equal(freeze(guest), 3);
+        fake.fail_open_on = "/boot";
+        fake.error = errors[i];
+        assert_int_equal(thaw(guest), 3);
+        assert_int_equal(fake_fs_frozen_count(), 0);
+        fake.fail_open_on = NULL;
+    }
+    assert_int_equal(freeze(guest), 3);
+    tree_write(&guest->tree, "/proc/self/mountinfo", "", 0644);
+    assert_int_equal(thaw(guest), 3);
+    assert_int_equal(fake_fs_frozen_count(), 0);
+}
+
+static void what_cannot_be_thawed_stays_frozen_and_is_named(void **state)
 {
     struct guest *guest = *state;
 
+    install_hook(guest, "exit 0");
+    assert_int_equal(freeze(guest), 3);
+    fake.fail_thaw_on = "/boot";
+    fake.error = EIO;
+    assert_fails(cmd_fsfreeze_thaw, guest, "failed to thaw /boot: Input/output error");
+    assert_status(guest, "frozen");
+    assert_true(state_marker_get(guest->store, NULL, 0));
+    assert_int_equal(fake_fs_frozen_count(), 1);
+    assert_hooks(guest, "freeze\n");
+    fake.fail_thaw_on = NULL;
+    assert_int_equal(thaw(guest), 1);
+    assert_status(guest, "thawed");
+    assert_false(state_marker_get(guest->store, NULL, 0));
+    assert_hooks(guest, "freeze\nthaw\n");
+}
+
+static void set_fail_thaw(const char *target)
+{
+    PTOK(pthread_mutex_lock(&fake.lock));
+    fake.fail_thaw_on = target;
+    PTOK(pthread_mutex_unlock(&fake.lock));
+}
+
+static void what_cannot_be_thawed_is_tried_again_without_the_host(void **state)
+{
+    struct guest *guest = *state;
+
+    assert_int_equal(freeze(guest), 3);
+    fake.error = EIO;
+    set_fail_thaw("/");
+    freeze_limits.second_in_ms = 10;
+    guest->config.hook_timeout_sec = 10000;
+    assert_fails(cmd_fsfreeze_thaw, guest, "failed to thaw /: Input/output error");
+    set_fail_thaw(NULL);
+    wait_thawed();
+    assert_int_equal(fake_fs_frozen_count(), 0);
+}
+
+static void a_freeze_that_cannot_be_undone_says_so_and_is_tried_again(void **state)
+{
+    struct guest *guest = *state;
+
+    fake.fail_on = "/boot";
+    fake.fail_thaw_on = "/data";
+    fake.error = EIO;
+    freeze_limits.second_in_ms = 10;
+    guest->config.hook_timeout_sec = 10000;
+    assert_fails(cmd_fsfreeze_freeze, guest,
+                 "failed to freeze /boot: Input/output error; and failed to thaw /data: "
+                 "Input/output error");
+    set_fail_thaw(NULL);
+    wait_thawed();
+    assert_int_equal(fake_fs_frozen_count(), 0);
+}
+
+static void a_thaw_when_thawed_thaws_what_somebody_else_froze(void **state)
+{
+    struct guest *guest = *state;
+    const char *const exclude[] = { "/boot", NULL };
+    struct mount boot = { .target = (char[]){ "/boot" }, .major = 8, .minor = 2 };
+
+    install_hook(guest, "exit 0");
+    guest->config.exclude = exclude;
+    fake_freeze(fake_open(&guest->tree.root, &boot));
+    assert_int_equal(thaw(guest), 1);
+    assert_hooks(guest, "thaw\n");
+    assert_int_equal(thaw(guest), 0);
+    assert_hooks(guest, "thaw\n");
     fake.fail_open_on = "/boot";
-    fake.error = ESTALE;
-    assert_int_equal(freeze(guest), 2);
-    assert_int_equal(thaw(guest), 2);
+    fake.error = EMFILE;
+    assert_int_equal(thaw(guest), 0);
+}
+
+static void a_btrfs_without_its_device_node_is_frozen_through_its_mount(void **state)
+{
+    struct guest *guest = *state;
+
+    tree_write(&guest->tree, "/proc/self/mountinfo",
+               "1 0 0:31 / / rw - btrfs /dev/gone rw\n"
+               "2 1 0:31 /home /home rw - btrfs /dev/gone rw\n",
+               0644);
+    assert_int_equal(freeze(guest), 1);
+    assert_int_equal(thaw(guest), 1);
+    assert_string_equal(fake.done, "+/ -/");
 }
 
 static void hooks_come_in_pairs(void **state)
@@ -287,6 +445,23 @@ static void a_hook_that_fails_vetoes_the_freeze_and_is_told_of_the_thaw(void **s
     assert_fails(cmd_fsfreeze_freeze, guest, "fsfreeze hook has failed with status 3");
     assert_string_equal(fake.done, "");
     assert_hooks(guest, "freeze\nthaw\n");
+}
+
+static void the_last_words_of_a_hook_are_in_the_error(void **state)
+{
+    struct guest *guest = *state;
+    char *error = NULL;
+
+    install_hook(guest, "[ $1 = thaw ] && exit; echo database is down >&2; exit 3");
+    assert_fails(cmd_fsfreeze_freeze, guest,
+                 "fsfreeze hook has failed with status 3: database is down");
+    install_hook(guest,
+                 "[ $1 = thaw ] && exit; for i in $(seq 5000); do echo line $i; done; exit 1");
+    assert_int_equal(run(cmd_fsfreeze_freeze, guest, NULL, &error), -1);
+    assert_non_null(strstr(error, "line 5000"));
+    assert_null(strstr(error, "line 1\n"));
+    assert_in_range(strlen(error), 1024, 1024 + 64);
+    free(error);
 }
 
 static void a_hook_that_is_killed_is_a_failure(void **state)
@@ -343,29 +518,14 @@ static void a_missing_mount_table_is_an_error_and_pairs_the_hook(void **state)
     assert_hooks(guest, "freeze\nthaw\n");
 }
 
-static void a_thaw_without_a_mount_table_can_be_tried_again(void **state)
-{
-    struct guest *guest = *state;
-    char path[256];
-
-    freeze(guest);
-    snprintf(path, sizeof(path), "%s/proc/self/mountinfo", guest->tree.dir);
-    assert_int_equal(unlink(path), 0);
-    assert_fails(cmd_fsfreeze_thaw, guest,
-                 "failed to read the mount table: No such file or directory");
-    assert_status(guest, "frozen");
-    tree_write(&guest->tree, "/proc/self/mountinfo", MOUNTINFO, 0644);
-    assert_int_equal(thaw(guest), 3);
-}
-
 static void the_marker_stands_while_frozen(void **state)
 {
     struct guest *guest = *state;
-    char text[FREEZE_MARKER_MAX];
+    char text[STATE_MARKER_MAX];
 
     freeze(guest);
     assert_true(state_marker_get(guest->store, text, sizeof(text)));
-    assert_string_equal(text, "thaw-at-ms=-1 boot=boot-1\n");
+    assert_non_null(strstr(text, "thaw-at-ms=-1 boot=boot-1 pid="));
     thaw(guest);
     assert_false(state_marker_get(guest->store, NULL, 0));
 }
@@ -398,6 +558,82 @@ static void thaw_works_after_a_restart(void **state)
     assert_hooks(guest, "thaw\n");
 }
 
+static void remove_table(struct guest *guest)
+{
+    char path[256];
+
+    snprintf(path, sizeof(path), "%s/proc/self/mountinfo", guest->tree.dir);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void a_thaw_after_a_restart_without_a_mount_table_can_be_tried_again(void **state)
+{
+    struct guest *guest = *state;
+
+    restart_frozen(guest, "thaw-at-ms=-1 boot=boot-1\n");
+    remove_table(guest);
+    assert_fails(cmd_fsfreeze_thaw, guest,
+                 "failed to read the mount table: No such file or directory");
+    assert_status(guest, "frozen");
+    tree_write(&guest->tree, "/proc/self/mountinfo", MOUNTINFO, 0644);
+    assert_int_equal(thaw(guest), 2);
+}
+
+static void a_thaw_after_a_restart_that_cannot_open_or_thaw_stays_frozen(void **state)
+{
+    struct guest *guest = *state;
+
+    restart_frozen(guest, "thaw-at-ms=-1 boot=boot-1\n");
+    fake.fail_open_on = "/";
+    fake.error = EMFILE;
+    assert_fails(cmd_fsfreeze_thaw, guest, "failed to thaw /: Too many open files");
+    assert_status(guest, "frozen");
+    fake.fail_open_on = NULL;
+    fake.fail_thaw_on = "/";
+    fake.error = EIO;
+    assert_fails(cmd_fsfreeze_thaw, guest, "failed to thaw /: Input/output error");
+    fake.fail_thaw_on = NULL;
+    assert_int_equal(thaw(guest), 1);
+    assert_status(guest, "thawed");
+}
+
+static void thaw_left_of_the_program_needs_a_marker(void **state)
+{
+    struct guest *guest = *state;
+    struct cmd_error error = { 0 };
+    int64_t count = -1;
+
+    install_hook(guest, "exit 0");
+    assert_int_equal(fsfreeze_thaw_left(&guest->env, guest->store, &count, &error), 0);
+    assert_int_equal(count, 0);
+    assert_hooks(guest, "");
+    restart_frozen(guest, "thaw-at-ms=-1 boot=boot-1\n");
+    assert_int_equal(fsfreeze_thaw_left(&guest->env, guest->store, &count, &error), 0);
+    assert_int_equal(count, 2);
+    assert_hooks(guest, "thaw\n");
+    assert_false(state_marker_get(guest->store, NULL, 0));
+}
+
+/* The agent before was killed in a FIFREEZE that hangs: a zombie with a thread in the kernel. */
+static void a_freeze_of_the_agent_before_that_hangs_keeps_the_state(void **state)
+{
+    static const char stat[] = "77 (qemu-ga) Z 1 1 1 0 -1 1 2 3 4 5 6 7 8 9 20 0 2 0 4711 0 0\n";
+    struct guest *guest = *state;
+    char path[256];
+
+    tree_write(&guest->tree, "/proc/77/stat", stat, 0644);
+    tree_write(&guest->tree, "/proc/77/task/77/x", "", 0644);
+    tree_write(&guest->tree, "/proc/77/task/78/x", "", 0644);
+    restart_frozen(guest, "thaw-at-ms=-1 boot=boot-1 pid=77 start=4711\n");
+    assert_fails(cmd_fsfreeze_thaw, guest,
+                 "a freeze of the agent before (pid 77) has not come back");
+    assert_status(guest, "frozen");
+    snprintf(path, sizeof(path), "%s/proc/77/stat", guest->tree.dir);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(thaw(guest), 0);
+    assert_status(guest, "thawed");
+}
+
 static void a_deadline_that_passed_during_the_restart_thaws_at_once(void **state)
 {
     struct guest *guest = *state;
@@ -428,11 +664,10 @@ static void the_deadline_survives_in_the_marker(void **state)
 {
     struct guest *guest = *state;
     struct freeze_job job = { .root = &guest->tree.root, .config = &guest->config };
-    char text[FREEZE_MARKER_MAX];
+    char text[STATE_MARKER_MAX];
     int64_t left_ms;
 
-    guest->config.freeze_timeout_sec = 600;
-    freeze_marker_format(&job, text);
+    freeze_marker_format(&job, 600000, text);
     left_ms = freeze_marker_left_ms(&job, text);
     assert_true(left_ms > 0 && left_ms <= 600000);
 }
@@ -460,17 +695,15 @@ static void an_automatic_thaw_that_fails_is_tried_again(void **state)
 {
     struct guest *guest = *state;
     struct freeze_job job = { .root = &guest->tree.root, .config = &guest->config };
-    char path[256], kept[256];
 
     freeze(guest);
-    snprintf(path, sizeof(path), "%s/proc/self/mountinfo", guest->tree.dir);
-    snprintf(kept, sizeof(kept), "%s/kept", guest->tree.dir);
-    assert_int_equal(rename(path, kept), 0);
+    fake.error = EIO;
+    set_fail_thaw("/boot");
     freeze_limits.second_in_ms = 10; /* a tenth of a second between two attempts */
-    assert_int_equal(freeze_timer_arm(&job, 1), 0);
+    assert_int_equal(freeze_thaw_after(&job, 1), 0);
     nanosleep(&(struct timespec){ .tv_nsec = 50 * NSEC_PER_MSEC }, NULL);
     assert_status(guest, "frozen");
-    assert_int_equal(rename(kept, path), 0);
+    set_fail_thaw(NULL);
     wait_thawed();
     assert_int_equal(fake_fs_frozen_count(), 0);
 }
@@ -642,6 +875,8 @@ static void an_end_thaws_what_is_frozen_with_its_hook(void **state)
 static void a_stuck_freeze_is_overtaken_by_a_thaw(void **state)
 {
     struct guest *guest = *state;
+    struct freeze_job job = { .root = &guest->tree.root, .config = &guest->config };
+    char marker[STATE_MARKER_MAX];
     struct freezer freezer;
 
     install_hook(guest, "exit 0");
@@ -655,7 +890,8 @@ static void a_stuck_freeze_is_overtaken_by_a_thaw(void **state)
     assert_status(guest, "thawed");
     assert_int_equal(thaw(guest), 0);
     assert_fails(cmd_fsfreeze_freeze, guest, "an earlier freeze still hangs on /boot");
-    assert_true(state_marker_get(guest->store, NULL, 0)); /* until it is undone */
+    assert_true(state_marker_get(guest->store, marker, sizeof(marker))); /* until it is undone */
+    assert_int_equal(freeze_marker_left_ms(&job, marker), 0);
 
     fake_fs_release();
     freezer_join(&freezer, "failed to freeze /boot in time: the guest was thawed meanwhile");
@@ -695,7 +931,7 @@ static void a_stuck_freeze_is_thawed_by_the_timer(void **state)
     fake.hang_on = "/";
     freezer_start(&freezer, guest);
     fake_fs_wait_hanging();
-    assert_int_equal(freeze_timer_arm(&job, 1), 0); /* time flies */
+    assert_int_equal(freeze_thaw_after(&job, 1), 0); /* time flies */
     wait_thawed();
     assert_int_equal(thaw(guest), 0);
     fake_fs_release();
@@ -717,19 +953,31 @@ int main(void)
         CASE(a_filesystem_that_cannot_freeze_is_ignored),
         CASE(one_that_is_frozen_already_is_not_counted_but_thawed),
         CASE(a_failure_thaws_everything_and_names_mount_and_errno),
-        CASE(a_mount_that_cannot_be_opened_is_a_failure),
+        CASE(what_is_in_the_way_of_one_mount_does_not_end_a_freeze_of_all),
+        CASE(a_mount_that_cannot_be_opened_for_another_reason_is_a_failure),
+        CASE(a_name_of_a_list_that_cannot_be_opened_is_a_failure),
+        CASE(mounts_that_the_table_shows_as_hidden_are_never_opened),
         CASE(a_hidden_mount_is_reached_through_another),
-        CASE(a_mount_that_is_hidden_everywhere_is_ignored),
+        CASE(a_thaw_needs_neither_path_nor_table),
+        CASE(what_cannot_be_thawed_stays_frozen_and_is_named),
+        CASE(what_cannot_be_thawed_is_tried_again_without_the_host),
+        CASE(a_freeze_that_cannot_be_undone_says_so_and_is_tried_again),
+        CASE(a_thaw_when_thawed_thaws_what_somebody_else_froze),
+        CASE(a_btrfs_without_its_device_node_is_frozen_through_its_mount),
         CASE(hooks_come_in_pairs),
         CASE(a_hook_that_fails_vetoes_the_freeze_and_is_told_of_the_thaw),
+        CASE(the_last_words_of_a_hook_are_in_the_error),
         CASE(a_hook_that_is_killed_is_a_failure),
         CASE(a_hook_that_hangs_is_ended),
         CASE(a_missing_hook_is_an_error_and_no_thaw_hook_runs),
         CASE(a_thaw_hook_that_fails_is_told_but_all_is_thawed),
         CASE(a_missing_mount_table_is_an_error_and_pairs_the_hook),
-        CASE(a_thaw_without_a_mount_table_can_be_tried_again),
         CASE(the_marker_stands_while_frozen),
         CASE(thaw_works_after_a_restart),
+        CASE(a_thaw_after_a_restart_without_a_mount_table_can_be_tried_again),
+        CASE(a_thaw_after_a_restart_that_cannot_open_or_thaw_stays_frozen),
+        CASE(thaw_left_of_the_program_needs_a_marker),
+        CASE(a_freeze_of_the_agent_before_that_hangs_keeps_the_state),
         CASE(a_deadline_that_passed_during_the_restart_thaws_at_once),
         CASE(a_marker_of_an_earlier_boot_is_thawed_at_once),
         CASE(a_marker_of_qemu_ga_gets_the_configured_time),
