@@ -3,6 +3,7 @@
  */
 #include "agent/agent.h"
 #include "agent/daemon.h"
+#include "agent/thaw.h"
 #include "base/block.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -59,7 +60,9 @@ int main(int argc, char **argv)
     block_init();
     switch (config_load(argc, argv, &parts, &config)) {
     case CONFIG_RUN:
-        if (start(&config, &agent) == 0)
+        if (config.thaw)
+            status = thaw_run(&config);
+        else if (start(&config, &agent) == 0)
             status = agent_serve(agent);
         break;
     case CONFIG_DONE:

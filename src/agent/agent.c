@@ -17,6 +17,7 @@
 #include "agent/daemon.h"
 #include "agent/port.h"
 #include "agent/signals.h"
+#include "agent/thaw.h"
 #include "base/error.h"
 #include "base/frozen.h"
 #include "base/log.h"
@@ -79,12 +80,7 @@ static int make_commands(struct agent *agent)
     agent->freeze = calloc(1, sizeof(*agent->freeze));
     if (!agent->freeze)
         return -ENOMEM;
-    *agent->freeze = (struct freeze_config){
-        .hook = config->fsfreeze_hook,
-        .hook_timeout_sec = config->hook_timeout_sec,
-        .freeze_timeout_sec = config->freeze_timeout_sec,
-        .exclude = (const char *const *)config->freeze_exclude,
-    };
+    *agent->freeze = thaw_config(config);
     agent->env.freeze = agent->freeze;
     agent->env.files = file_table_new(agent->state, config->max_handles);
     agent->env.execs = exec_table_new(config->max_execs, config->max_exec_output);
@@ -120,10 +116,11 @@ static int open_ports(struct agent *agent)
     return port_open(port);
 }
 
-/* Descriptors for all that the limits allow: an exec has two or three, and one for its input. */
+/* Descriptors for all that the limits allow: an exec has two or three, and one for its input; a
+ * freeze keeps one for each filesystem. */
 static size_t files_wanted(const struct config *config)
 {
-    return config->max_handles + 4 * (size_t)config->max_execs + config->max_clients + 64;
+    return config->max_handles + 4 * (size_t)config->max_execs + config->max_clients + 1024;
 }
 
 int agent_start(const struct config *config, struct agent **ret_agent)

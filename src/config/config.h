@@ -41,6 +41,8 @@ struct config {
     unsigned freeze_timeout_sec;
     unsigned hook_timeout_sec;
     char **freeze_exclude;
+
+    bool thaw; /* --thaw: no agent, only a thaw of what an earlier one left; no key of the file */
 };
 
 enum config_result {

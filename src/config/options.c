@@ -11,6 +11,7 @@
 
 /* Old spelling of --block-rpcs, which has no letter. */
 #define OPT_BLACKLIST 256
+#define OPT_THAW      257
 
 static const char short_options[] = "m:p:l:f:F::t:vVdb:a:c:Drh";
 static const struct option long_options[] = {
@@ -29,6 +30,7 @@ static const struct option long_options[] = {
     { "config", required_argument, NULL, 'c' },
     { "dump-conf", no_argument, NULL, 'D' },
     { "retry-path", no_argument, NULL, 'r' },
+    { "thaw", no_argument, NULL, OPT_THAW },
     { "help", no_argument, NULL, 'h' },
     { NULL, 0, NULL, 0 },
 };
@@ -95,6 +97,8 @@ static void print_help(const char *prog, const struct config_parts *parts)
            "  -D, --dump-conf   print the configuration that the files and options make,\n"
            "                    as a configuration file, and exit\n"
            "  -r, --retry-path  keep trying to open the path when it is not there or fails\n"
+           "      --thaw        thaw what an agent that is gone left frozen, if it did, and\n"
+           "                    exit\n"
            "  -h, --help        print this and exit\n"
            "\n",
            setting_find("statedir")->fallback, CONFIG_DEFAULT_FILE);
@@ -199,6 +203,9 @@ static int apply(int option, const char *argument, struct config *config, bool *
         return 0;
     case 'D':
         *dump = true;
+        return 0;
+    case OPT_THAW:
+        config->thaw = true;
         return 0;
     case OPT_BLACKLIST:
         log_warn("option --blacklist is deprecated, use --block-rpcs instead");
