@@ -47,7 +47,7 @@ struct agent {
     struct timer stop_timer; /* the grace of a stop is over */
     int exit_status;
     bool stop_wanted; /* by a signal; carried out when thawed */
-    bool is_blocked; /* some worker did not stop: what it may use is never freed */
+    bool is_blocked;  /* some worker did not stop: what it may use is never freed */
 };
 
 static int open_state(struct agent *agent)

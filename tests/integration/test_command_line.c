@@ -49,7 +49,6 @@ static void options_end_with_the_references_status(void **state)
         { { "-m", "unix-listen", "-p", "/no/such/socket", "-t", "/tmp" },
           1,
           "No such file or directory" },
-        { { "-m", "unix-listen", "-p", "/tmp/pqga-x", "-t", "/no/such" }, 1, "/no/such" },
         { { "-m", "unix-listen", "-p", "/tmp/pqga-x", "-t", "/tmp", "-l", "/no/such/log" },
           1,
           "/no/such/log" },

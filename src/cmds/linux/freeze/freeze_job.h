@@ -17,7 +17,7 @@ struct freeze_job {
     const struct freeze_config *config;
 };
 
-/* Limits that tests shorten; defined in freeze_turn.c. */
+/* Limits that tests shorten. */
 struct freeze_limits {
     int patience_ms;      /* how long a thaw waits for a freeze in progress, or for another thaw */
     int64_t second_in_ms; /* the unit of the configured times */

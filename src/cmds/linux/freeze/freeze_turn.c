@@ -37,8 +37,6 @@ static struct {
     char stuck_name[256];
 } turn = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
 
-struct freeze_limits freeze_limits = { .patience_ms = 5000, .second_in_ms = 1000 };
-
 static void lock(void)
 {
     PTOK(pthread_mutex_lock(&turn.lock));
