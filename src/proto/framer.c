@@ -1,304 +1,297 @@
 /*
- * proto/framer.c - tokens to messages.
+ * proto/framer.c - reads, tokens, messages.
  *
- * Brackets are counted, as qemu-ga does, to find a message's end; the builder checks its grammar
- * on the way. Once that is broken only the counting goes on, and one error at the end. But an
- * object on a new line may be a request that a broken or unfinished message would swallow: it is
- * built like any value, and when it closes as a request it is taken out of the message, whose
- * rest up to there is answered with an error.
+ *     input: | dead | text of the value being built (gaps inside) | gap | token | unread | room |
+ *            0      base                        base + text_end         floor   pos      len    cap
+ *
+ * A half-read message grows by doubling. What lies between its strings is dead: the piece behind
+ * the last string is closed before each read, the rest when it comes to a quarter of what is
+ * alive, so that each byte is moved a bounded number of times.
  */
-#include "proto/framer_impl.h"
-#include "proto/request.h"
+#include "proto/framer.h"
+
+#include "base/block.h"
+#include "proto/input.h"
+#include "proto/message.h"
 #include "proto/text.h"
 
-#include <errno.h>
+#define GAP_MAX  (4 * KIB)
+#define DEAD_MAX (64 * KIB)
+#define TAKE_MIN (32 * KIB) /* a document with less is copied out */
 
-/* How many open containers around a token can be part of a request that began on a new line, when
- * what precedes it exceeds a limit. */
-#define CANDIDATE_DEPTH 16
+struct framer {
+    struct lexer lexer;
+    struct message message;
+    struct input input;
+    size_t allowance, wants; /* bytes */
+};
 
-void framer_stop_building(struct framer *framer)
+struct framer *framer_new(size_t max_bytes)
 {
-    builder_clear(&framer->builder);
-    framer->building = false;
+    struct framer *framer = calloc(1, sizeof(*framer));
+
+    if (!framer)
+        return NULL;
+    framer->message.max_bytes = MIN_OF(max_bytes, (size_t)FRAMER_MAX_BYTES);
+    framer->input.read_size = INPUT_READ_MIN;
+    framer->allowance = SIZE_MAX;
+    lexer_reset(&framer->lexer, false);
+    return framer;
 }
 
-static void drop_message(struct framer *framer)
+struct framer *framer_free(struct framer *framer)
 {
-    framer_stop_building(framer);
-    framer->ready = false;
-    cmd_error_done(&framer->message.error);
-    framer->message = (struct message){ 0 };
+    if (!framer)
+        return NULL;
+    message_done(&framer->message);
+    input_done(&framer->input);
+    free(framer);
+    return NULL;
+}
+
+size_t framer_held(const struct framer *framer)
+{
+    return framer->input.cap + builder_held(&framer->message.builder);
+}
+
+void framer_allow(struct framer *framer, size_t bytes)
+{
+    framer->allowance = MAX_OF(bytes, (size_t)FRAMER_BASE_BYTES);
+}
+
+size_t framer_wants(const struct framer *framer)
+{
+    return framer->wants;
+}
+
+/* How much more may be held. */
+static size_t left(const struct framer *framer)
+{
+    size_t held = framer_held(framer);
+
+    return held < framer->allowance ? framer->allowance - held : 0;
+}
+
+/* True if `more` bytes may be taken; else the caller is told what is wanted. */
+static bool may_take(struct framer *framer, size_t more)
+{
+    framer->wants = more <= left(framer) ? 0 : framer_held(framer) + more;
+    return framer->wants == 0;
+}
+
+/* Lets go of the input that is not needed: at least all of it that was looked at. */
+static void settle(struct framer *framer)
+{
+    size_t floor = lexer_floor(&framer->lexer);
+
+    if (framer->message.building || floor < framer->lexer.pos)
+        return;
+    if (framer->lexer.pos == framer->input.len)
+        input_clear(&framer->input);
+    else
+        input_cut(&framer->input, 0, floor);
+    lexer_moved(&framer->lexer, floor);
 }
 
 void framer_reset(struct framer *framer)
 {
-    drop_message(framer);
+    message_drop(&framer->message);
     lexer_reset(&framer->lexer, false);
-    framer->lexer.pos = framer->len;
-    framer_settle(framer);
-}
-
-static enum frame_event fail(struct framer *framer, const char *text, struct cmd_error *reterr)
-{
-    drop_message(framer);
-    cmd_fail(reterr, "%s", text);
-    return FRAME_ERROR;
-}
-
-static enum frame_event no_memory(struct framer *framer, struct cmd_error *reterr)
-{
-    return fail(framer, "not enough memory for the request", reterr);
+    framer->lexer.pos = framer->input.len;
+    settle(framer);
 }
 
 void framer_give_up(struct framer *framer, struct cmd_error *reterr)
 {
-    no_memory(framer, reterr);
-    lexer_reset(&framer->lexer, true);
-    framer->lexer.pos = framer->len;
-    framer_settle(framer);
+    struct message *message = &framer->message;
+
+    if (message->ready) /* its end has been read */
+        message_drop(message);
+    else if (message->counts.tokens > 0 || lexer_in_token(&framer->lexer))
+        message_forget(message);
+    framer->lexer.forgets = message_forgets(message);
+    framer->wants = 0;
+    settle(framer);
+    cmd_fail(reterr, "not enough memory for the request");
 }
 
-/* The error of a message that is dropped: the first one, or that it is not finished. */
-static enum frame_event fail_message(struct message *message, struct cmd_error *reterr)
+/* Moves the text of the value being built to the front; returns its length. */
+static size_t pack_text(struct framer *framer)
 {
-    if (message->error.text)
-        *reterr = message->error;
-    else
-        cmd_fail(reterr, "JSON parse error, expecting value");
-    *message = (struct message){ 0 };
-    return FRAME_ERROR;
+    struct message *message = &framer->message;
+    struct json_builder *builder = &message->builder;
+    size_t live;
+
+    if (!message->building)
+        return 0;
+    if (message->base > 0)
+        memmove(framer->input.data, framer->input.data + message->base, builder->text_end);
+    message->base = 0;
+    live = builder->live + builder->node_count * sizeof(*builder->nodes);
+    if (builder->text_end - builder->live > MAX_OF(DEAD_MAX, live / 4))
+        builder_compact(builder, framer->input.data);
+    return builder->text_end;
+}
+
+static void pack(struct framer *framer)
+{
+    size_t floor = lexer_floor(&framer->lexer);
+    size_t tail = framer->input.len - floor;
+    size_t text = pack_text(framer), gap = floor - text;
+
+    if (gap == 0 || (gap < GAP_MAX && tail > gap))
+        return;
+    input_cut(&framer->input, text, floor);
+    lexer_moved(&framer->lexer, gap);
+}
+
+char *framer_space(struct framer *framer, size_t *ret_size)
+{
+    struct input *input = &framer->input;
+    size_t want;
+
+    pack(framer);
+    want = input_wants(input, framer->message.max_bytes / 4 * 5);
+    framer->wants = 0;
+    if (want > input->cap && (!may_take(framer, want - input->cap) || input_grow(input, want) < 0))
+        return NULL;
+    *ret_size = input->cap - input->len;
+    return input->data + input->len;
+}
+
+void framer_fed(struct framer *framer, size_t len)
+{
+    input_fed(&framer->input, len);
+}
+
+/* The document takes the nodes, and the buffer if that saves copying. NULL: no memory. */
+static struct json_doc *take_large(struct framer *framer, size_t text_len, size_t tail)
+{
+    struct json_builder *builder = &framer->message.builder;
+    struct input *input = &framer->input;
+    uint32_t node_count = builder->node_count;
+    struct json_doc *doc = json_doc_take(builder_take_nodes(builder), node_count);
+
+    if (!doc)
+        return NULL;
+    if (text_len < TAKE_MIN || text_len <= tail) {
+        if (json_doc_copy_text(doc, input->data + framer->message.base, text_len) < 0)
+            return json_doc_free(doc);
+        return doc;
+    }
+    json_doc_take_text(doc, input->data, input->cap, framer->message.base, text_len);
+    if (input_leave(input, framer->lexer.pos) < 0) {
+        doc->text_block = NULL; /* still the framer's */
+        return json_doc_free(doc);
+    }
+    framer->lexer.pos = 0;
+    return doc;
+}
+
+static struct json_doc *take_doc(struct framer *framer, size_t tail)
+{
+    const struct json_builder *builder = &framer->message.builder;
+    size_t text_len = builder->text_end;
+
+    if (text_len + builder->node_count * sizeof(*builder->nodes) >= TAKE_MIN)
+        return take_large(framer, text_len, tail);
+    return json_doc_new(builder->nodes, builder->node_count,
+                        framer->input.data + framer->message.base, text_len);
 }
 
 static enum frame_event deliver(struct framer *framer, struct json_doc **ret_doc,
                                 struct cmd_error *reterr)
 {
-    struct json_doc *doc = framer_take_doc(framer);
+    size_t tail = framer->input.len - framer->lexer.pos;
+    size_t text_len = framer->message.builder.text_end;
+    struct json_doc *doc;
 
-    drop_message(framer);
-    if (!doc)
-        return no_memory(framer, reterr);
-    *ret_doc = doc;
-    return FRAME_MESSAGE;
-}
-
-static void count_bracket(struct message *message, enum token_type type)
-{
-    switch (type) {
-    case TOKEN_LCURLY:
-        message->curly++;
-        break;
-    case TOKEN_RCURLY:
-        message->curly--;
-        break;
-    case TOKEN_LSQUARE:
-        message->square++;
-        break;
-    case TOKEN_RSQUARE:
-        message->square--;
-        break;
-    default:
-        break;
-    }
-}
-
-static bool is_complete(const struct message *message)
-{
-    return (message->curly == 0 && message->square == 0) || message->curly < 0 ||
-           message->square < 0;
-}
-
-static const char *limit_error(const struct framer *framer, const struct token *token)
-{
-    const struct message *message = &framer->message;
-
-    if (message->bytes + token->len >= framer->max_bytes) /* qemu-ga counts a NUL behind it */
-        return "JSON token size limit exceeded";
-    if (message->tokens + 1 > FRAMER_MAX_TOKENS)
-        return "JSON token count limit exceeded";
-    if (message->curly + message->square > FRAMER_MAX_DEPTH)
-        return "JSON nesting depth limit exceeded";
-    return NULL;
-}
-
-const struct build_frame *framer_candidate(const struct framer *framer)
-{
-    const struct json_builder *builder = &framer->builder;
-    uint32_t i = builder->depth > CANDIDATE_DEPTH ? builder->depth - CANDIDATE_DEPTH : 0;
-
-    for (; framer->building && i < builder->depth; i++) {
-        const struct build_frame *frame = &builder->frames[i];
-
-        if (frame->is_object && frame->first_on_line && (i > 0 || framer->message.broken))
-            return frame;
-    }
-    return NULL;
-}
-
-/* The message goes on as if it had begun with `frame`. */
-static void rebase_message(struct framer *framer, const struct build_frame *frame)
-{
-    struct json_builder *builder = &framer->builder;
-    struct message message = { 0 };
-    uint32_t i;
-
-    framer->base += frame->off;
-    builder_rebase(builder, frame);
-    for (i = 0; i < builder->depth; i++)
-        count_bracket(&message, builder->frames[i].is_object ? TOKEN_LCURLY : TOKEN_LSQUARE);
-    message.tokens = builder->tokens;
-    message.bytes = builder->bytes;
-    cmd_error_done(&framer->message.error);
-    framer->message = message;
-}
-
-/* A limit is exceeded by `token`. What has been collected is dropped; an object that began on a
- * new line is kept, since without what precedes it it may be within the limits. */
-static enum frame_event over_limit(struct framer *framer, const struct token *token,
-                                   const char *text, struct cmd_error *reterr)
-{
-    const struct build_frame *frame = framer_candidate(framer);
-
-    if (frame) {
-        lexer_back(&framer->lexer, token);
-        rebase_message(framer, frame);
-        cmd_fail(reterr, "%s", text);
+    /* a copy of the text or a buffer with the tail, whichever is shorter */
+    if (text_len >= TAKE_MIN && !may_take(framer, MIN_OF(text_len, tail + framer->input.read_size)))
+        return FRAME_NEEDS_ROOM;
+    doc = take_doc(framer, tail);
+    message_drop(&framer->message);
+    if (!doc) {
+        cmd_fail(reterr, "not enough memory for the request");
         return FRAME_ERROR;
     }
-    if (token->type == TOKEN_LCURLY && token->first_on_line && framer->message.tokens > 0)
-        lexer_back(&framer->lexer, token);
-    return fail(framer, text, reterr);
-}
-
-/* Gives the token to the builder, whose offsets count from base. */
-static int build_on(struct framer *framer, struct token *token, struct cmd_error *reterr)
-{
-    int r;
-
-    token->off -= framer->base; /* in place: a copy costs more than all the rest */
-    r = builder_add(&framer->builder, framer->data + framer->base, token, reterr);
-    token->off += framer->base;
-    return r;
-}
-
-static int start_building(struct framer *framer, struct token *token, struct cmd_error *reterr)
-{
-    framer->building = true;
-    framer->base = token->off;
-    return build_on(framer, token, reterr);
-}
-
-/* Takes the token into the value, if there is one. 0, or -ENOMEM; a syntax error is kept for the
- * message's end. */
-static int build(struct framer *framer, struct token *token)
-{
-    bool candidate = token->type == TOKEN_LCURLY && token->first_on_line;
-    struct cmd_error error = { 0 };
-    int r = 0;
-
-    if (framer->building)
-        r = build_on(framer, token, &error);
-    else if (framer->message.tokens == 1 || candidate)
-        r = start_building(framer, token, &error);
-    if (r != -EBADMSG)
-        return r;
-
-    if (framer->message.error.text)
-        cmd_error_done(&error);
-    else
-        framer->message.error = error;
-    framer->message.broken = true;
-    framer_stop_building(framer);
-    return candidate && framer->message.tokens > 1 ? start_building(framer, token, &error) : 0;
-}
-
-/* True if the token closed an object on a new line that is a request by itself. */
-static bool closed_request(const struct framer *framer)
-{
-    const struct json_builder *builder = &framer->builder;
-    const struct build_frame *closed = &builder->closed;
-    struct json_doc view;
-
-    if (!framer->building || !builder->was_closed || !closed->is_object || !closed->first_on_line)
-        return false;
-    view = (struct json_doc){ .nodes = builder->nodes,
-                              .node_count = builder->node_count,
-                              .text.data = framer->data + framer->base };
-    return request_is_shaped(&view, &view.nodes[closed->node]);
-}
-
-static enum frame_event salvage(struct framer *framer, struct cmd_error *reterr)
-{
-    framer->base += framer->builder.closed.off;
-    builder_rebase(&framer->builder, &framer->builder.closed);
-    framer->ready = true;
-    return fail_message(&framer->message, reterr);
-}
-
-static enum frame_event take_token(struct framer *framer, struct token *token,
-                                   struct json_doc **ret_doc, struct cmd_error *reterr)
-{
-    struct message *message = &framer->message;
-    const char *limit;
-
-    count_bracket(message, token->type);
-    limit = limit_error(framer, token);
-    if (limit)
-        return over_limit(framer, token, limit, reterr);
-    message->tokens++;
-    message->bytes += token->len;
-    if (build(framer, token) < 0) {
-        lexer_reset(&framer->lexer, true);
-        return no_memory(framer, reterr);
-    }
-
-    if (is_complete(message)) {
-        if (!message->broken)
-            return deliver(framer, ret_doc, reterr);
-        framer_stop_building(framer);
-        return fail_message(message, reterr);
-    }
-    if (closed_request(framer))
-        return salvage(framer, reterr);
-    if (framer->building && builder_complete(&framer->builder))
-        framer_stop_building(framer); /* an object inside a broken message, but no request */
-    return FRAME_MORE;
+    *ret_doc = doc;
+    return FRAME_MESSAGE;
 }
 
 static enum frame_event stray(struct framer *framer, const struct token *token,
                               struct cmd_error *reterr)
 {
-    drop_message(framer);
+    message_drop(&framer->message);
     cmd_fail(reterr, "JSON parse error, stray '%.*s'",
-             (int)MIN_OF(token->len, (size_t)TEXT_SHOWN_MAX), framer->data + token->off);
+             (int)MIN_OF(token->len, (size_t)TEXT_SHOWN_MAX), framer->input.data + token->off);
     return FRAME_ERROR;
+}
+
+static enum frame_event take_token(struct framer *framer, struct token *token,
+                                   struct json_doc **ret_doc, struct cmd_error *reterr)
+{
+    size_t more = 0;
+
+    switch (
+        message_take(&framer->message, framer->input.data, token, left(framer), &more, reterr)) {
+    case MESSAGE_MORE:
+        return FRAME_MORE;
+    case MESSAGE_READY:
+        return deliver(framer, ret_doc, reterr);
+    case MESSAGE_ERROR:
+        break;
+    case MESSAGE_AGAIN:
+        lexer_back(&framer->lexer, token);
+        break;
+    case MESSAGE_NEEDS_ROOM:
+        lexer_back(&framer->lexer, token);
+        may_take(framer, more);
+        return FRAME_NEEDS_ROOM;
+    }
+    return FRAME_ERROR;
+}
+
+/* The next event; FRAME_MORE: none yet. False: the input is used up. */
+static bool read_on(struct framer *framer, enum frame_event *ret_event, struct json_doc **ret_doc,
+                    struct cmd_error *reterr)
+{
+    struct message *message = &framer->message;
+    struct token token;
+
+    framer->lexer.max_token = message_token_max(message);
+    framer->lexer.forgets = message_forgets(message);
+    switch (lexer_next(&framer->lexer, framer->input.data, framer->input.len, &token)) {
+    case LEX_MORE:
+        return false;
+    case LEX_TOKEN:
+        *ret_event = take_token(framer, &token, ret_doc, reterr);
+        break;
+    case LEX_STRAY:
+        *ret_event = stray(framer, &token, reterr);
+        break;
+    case LEX_RESET:
+        message_drop(message);
+        break;
+    case LEX_TOO_LONG:
+        message_over(message, "JSON token size limit exceeded", reterr);
+        *ret_event = FRAME_ERROR;
+        break;
+    }
+    return true;
 }
 
 enum frame_event framer_next(struct framer *framer, struct json_doc **ret_doc,
                              struct cmd_error *reterr)
 {
     enum frame_event event = FRAME_MORE;
-    struct token token;
 
-    if (framer->ready)
+    if (framer->message.ready)
         return deliver(framer, ret_doc, reterr);
     while (event == FRAME_MORE) {
-        switch (lexer_next(&framer->lexer, framer->data, framer->len, &token)) {
-        case LEX_MORE:
-            framer_settle(framer);
+        if (!read_on(framer, &event, ret_doc, reterr)) {
+            settle(framer);
             return FRAME_MORE;
-        case LEX_TOKEN:
-            event = take_token(framer, &token, ret_doc, reterr);
-            break;
-        case LEX_STRAY:
-            event = stray(framer, &token, reterr);
-            break;
-        case LEX_RESET:
-            drop_message(framer);
-            break;
-        case LEX_TOO_LONG:
-            event = fail(framer, "JSON token size limit exceeded", reterr);
-            break;
         }
     }
     return event;

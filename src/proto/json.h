@@ -44,18 +44,25 @@ struct json_node {
 struct json_doc {
     struct json_node *nodes; /* nodes[0] is the value itself */
     uint32_t node_count;
+    bool owns_nodes;  /* they are an allocation of their own */
     struct buf text;  /* never buf_done(): it lies in the document or in text_block */
-    char *text_block; /* the input buffer of text.cap bytes that a large document took along */
+    char *text_block; /* text.cap bytes: the input buffer that a large document took along */
 };
 
 /* A document in one piece: copies of `node_count` nodes and of the text. NULL: no memory. */
 struct json_doc *json_doc_new(const struct json_node *nodes, uint32_t node_count, const char *text,
                               size_t text_len);
 
-/* As json_doc_new(), but the text, block + off, is not copied: `block` goes to block_free() with
- * the document. */
-struct json_doc *json_doc_take(const struct json_node *nodes, uint32_t node_count, char *block,
-                               size_t block_cap, size_t off, size_t text_len);
+/* A document without text that takes malloc'ed nodes. NULL: no memory, and they are freed. */
+struct json_doc *json_doc_take(struct json_node *nodes, uint32_t node_count);
+
+/* Its text: block + off, which goes to block_free() with the document; or a copy (0, -ENOMEM). */
+void json_doc_take_text(struct json_doc *doc, char *block, size_t block_cap, size_t off,
+                        size_t text_len);
+int json_doc_copy_text(struct json_doc *doc, const char *text, size_t text_len);
+
+/* Bytes of memory that the document holds, what malloc adds included. */
+size_t json_doc_held(const struct json_doc *doc);
 
 struct json_doc *json_doc_free(struct json_doc *doc);
 

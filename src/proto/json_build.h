@@ -1,32 +1,29 @@
 /*
- * Builder: tokens in, nodes of one JSON value out; checks the grammar token by token, so that
- * nothing is looked at twice and depth costs no stack.
+ * Builder: tokens in, nodes of one JSON value out, token by token, so that nothing is looked at
+ * twice and depth costs no stack. The grammar has said what each token is in the value.
  *
  * Threads    none.
  * Ownership  builder_done() frees everything; a zeroed struct is an empty builder. The text stays
  *            the caller's: strings are decoded in it, and node offsets count from the `text` that
  *            each call gets (the same bytes, wherever they are).
+ * Memory     builder_reserve() makes what the token needs, builder_add() nothing more; so a token
+ *            whose memory is refused has changed nothing and can be given again.
  * Errors     the first one is final: the caller drops the value with builder_clear().
  */
 #pragma once
 
 #include "base/error.h"
+#include "proto/grammar.h"
 #include "proto/json.h"
 #include "proto/json_keys.h"
-#include "proto/lexer.h"
 
 /* An object or array that is still open. */
 struct build_frame {
     uint32_t node;
-    uint32_t off;    /* of its bracket in the text */
-    uint32_t key;    /* object: the key read last */
-    uint32_t count;  /* elements or members so far */
-    uint32_t tokens; /* tokens and bytes in front of it since builder_clear() */
-    uint32_t bytes;
-    uint8_t state; /* enum build_state in json_build.c */
+    uint32_t key;   /* object: the key read last */
+    uint32_t count; /* elements or members so far */
     bool is_object;
     bool hashed; /* its keys are in the table */
-    bool first_on_line;
 };
 
 struct json_builder {
@@ -35,11 +32,8 @@ struct json_builder {
     struct build_frame *frames;
     uint32_t depth, frame_cap;
     struct key_table keys;
-    uint32_t tokens, bytes;    /* taken in since builder_clear() */
-    size_t live;               /* bytes of text that nodes refer to */
-    size_t text_end;           /* behind the last of them */
-    struct build_frame closed; /* the container that the last token closed, if was_closed */
-    bool was_closed;
+    size_t live;     /* bytes of text that nodes refer to */
+    size_t text_end; /* behind the last of them */
 };
 
 void builder_done(struct json_builder *builder);
@@ -47,25 +41,21 @@ void builder_done(struct json_builder *builder);
 /* Forgets the value; memory is kept for the next one unless it is much. */
 void builder_clear(struct json_builder *builder);
 
-/* 0, -EBADMSG with a syntax error, or -ENOMEM. token->off counts from `text`. */
+/* The memory that the token, whose role is `role`, needs: 0, -ENOMEM, or -ENOBUFS and *ret_more:
+ * that would be more than `most` bytes above what is held. */
+int builder_reserve(struct json_builder *builder, const char *text, enum token_type type,
+                    size_t most, size_t *ret_more);
+
+/* 0, or -EBADMSG with an error: a string, word or key that is wrong in itself. builder_reserve()
+ * has been called for the token. */
 int builder_add(struct json_builder *builder, char *text, const struct token *token,
-                struct cmd_error *reterr);
-
-/* True when a whole value has been added. */
-static inline bool builder_complete(const struct json_builder *builder)
-{
-    return builder->depth == 0 && builder->node_count > 0;
-}
-
-/* Forgets all that is outside the container `frame` (an open one, or the one just closed):
- * offsets count from its bracket from now on. */
-void builder_rebase(struct json_builder *builder, const struct build_frame *frame);
+                enum grammar_role role, struct cmd_error *reterr);
 
 /* Moves the strings together, so that `live` bytes of text are left; text_end is the new end. */
 void builder_compact(struct json_builder *builder, char *text);
 
-/* What follows the text was moved down to text_end. */
-void builder_close_gap(struct json_builder *builder);
+/* The nodes, malloc'ed and of the size they need; the builder is cleared of them. */
+struct json_node *builder_take_nodes(struct json_builder *builder);
 
 /* Bytes of memory held. */
 size_t builder_held(const struct json_builder *builder);

@@ -47,11 +47,19 @@ static struct key_slot *find_slot(const struct key_table *table, const struct js
     }
 }
 
-static int grow(struct key_table *table, const struct json_node *nodes, const char *text)
+size_t key_table_wants(const struct key_table *table, size_t more)
 {
-    struct key_table larger = { .capacity = MAX_OF(table->capacity * 2, (size_t)CAPACITY_MIN),
-                                .count = table->count,
-                                .seed = table->seed };
+    size_t capacity = MAX_OF(table->capacity, (size_t)CAPACITY_MIN);
+
+    while ((table->count + more) * 2 > capacity)
+        capacity *= 2;
+    return capacity == table->capacity ? 0 : capacity;
+}
+
+int key_table_grow(struct key_table *table, size_t capacity, const struct json_node *nodes,
+                   const char *text)
+{
+    struct key_table larger = { .capacity = capacity, .count = table->count, .seed = table->seed };
     size_t i;
 
     if (table->capacity == 0 &&
@@ -71,23 +79,16 @@ static int grow(struct key_table *table, const struct json_node *nodes, const ch
     return 0;
 }
 
-int key_table_add(struct key_table *table, const struct json_node *nodes, const char *text,
-                  uint32_t object, uint32_t key)
+bool key_table_add(struct key_table *table, const struct json_node *nodes, const char *text,
+                   uint32_t object, uint32_t key)
 {
-    struct key_slot *slot;
+    struct key_slot *slot = find_slot(table, nodes, text, object, key);
 
-    if (table->count * 2 >= table->capacity) {
-        int r = grow(table, nodes, text);
-
-        if (r < 0)
-            return r;
-    }
-    slot = find_slot(table, nodes, text, object, key);
     if (slot->object != 0)
-        return 1;
+        return false;
     *slot = (struct key_slot){ .object = object + 1, .key = key };
     table->count++;
-    return 0;
+    return true;
 }
 
 void key_table_done(struct key_table *table)

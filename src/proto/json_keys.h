@@ -21,7 +21,14 @@ struct key_table {
     uint64_t seed;
 };
 
-/* 0: added; 1: the object has such a key; -ENOMEM. `text` is what the nodes' offsets refer to. */
-int key_table_add(struct key_table *table, const struct json_node *nodes, const char *text,
-                  uint32_t object, uint32_t key);
+/* The capacity that so many more keys need; 0: there is room. */
+size_t key_table_wants(const struct key_table *table, size_t more);
+
+/* 0 or -ENOMEM. `text` is what the nodes' offsets refer to, here and below. */
+int key_table_grow(struct key_table *table, size_t capacity, const struct json_node *nodes,
+                   const char *text);
+
+/* False: the object has such a key. There must be room. */
+bool key_table_add(struct key_table *table, const struct json_node *nodes, const char *text,
+                   uint32_t object, uint32_t key);
 void key_table_done(struct key_table *table);

@@ -1,8 +1,7 @@
 /*
  * proto/lexer.c - a class per byte begins a token; each kind of token has a loop of its own.
  *
- * A number or word ends only when another byte is seen, which is not used up then. Quirk: a
- * bare 0 takes no exponent, so "0e5" is the number 0 and the word e followed by 5.
+ * A number or word ends only when another byte is seen, which is not used up then.
  */
 #include "proto/lexer.h"
 
@@ -43,9 +42,9 @@ void lexer_reset(struct lexer *lexer, bool skip)
 
 void lexer_moved(struct lexer *lexer, size_t distance)
 {
-    if (lexer_in_token(lexer))
-        lexer->token -= distance;
     lexer->pos -= distance;
+    if (lexer_in_token(lexer))
+        lexer->token = lexer->forgets ? lexer->pos : lexer->token - distance;
 }
 
 void lexer_back(struct lexer *lexer, const struct token *token)
@@ -76,8 +75,8 @@ static enum lex_event token_breaks(struct lexer *lexer, const char *data, struct
 
     lexer->state = LEX_SKIP;
     lexer->line_start = false;
-    ret_token->off = lexer->token;
-    ret_token->len = lexer->pos - lexer->token;
+    ret_token->off = lexer->forgets ? lexer->pos - 1 : lexer->token;
+    ret_token->len = lexer->pos - ret_token->off;
     return class_of(c) == BYTE_RESET ? LEX_RESET : LEX_STRAY;
 }
 
@@ -128,7 +127,7 @@ static enum lex_state number_step(enum lex_state state, char c)
     case LEX_SIGN:
         return c == '0' ? LEX_ZERO : digit ? LEX_DIGITS : LEX_SKIP;
     case LEX_ZERO:
-        return c == '.' ? LEX_POINT : digit ? LEX_SKIP : LEX_START;
+        return digit ? LEX_SKIP : c == '.' ? LEX_POINT : exponent ? LEX_EXP : LEX_START;
     case LEX_DIGITS:
         return digit ? LEX_DIGITS : c == '.' ? LEX_POINT : exponent ? LEX_EXP : LEX_START;
     case LEX_POINT:
@@ -177,8 +176,6 @@ static enum lex_event lex_token(struct lexer *lexer, const char *data, size_t le
         event = lex_number(lexer, data, end, ret_token);
     if (event != LEX_MORE || lexer->pos - lexer->token <= lexer->max_token)
         return event;
-    lexer->state = LEX_START;
-    lexer->line_start = false;
     return LEX_TOO_LONG;
 }
 

@@ -36,7 +36,8 @@ enum lex_event {
     LEX_TOKEN,    /* *ret_token */
     LEX_STRAY,    /* ret_token->off, len: a broken token with the byte that broke it */
     LEX_RESET,    /* 0xFF */
-    LEX_TOO_LONG, /* a token above max_token bytes: it was dropped, reading goes on behind it */
+    LEX_TOO_LONG, /* a token above max_token bytes: it is read on after `max_token` has been raised
+                   * or `forgets` set */
 };
 
 enum lex_state {
@@ -64,6 +65,7 @@ struct lexer {
     size_t pos;       /* the next byte to look at */
     size_t token;     /* first byte of the token being read; valid if lexer_in_token() */
     size_t max_token; /* bytes */
+    bool forgets;     /* nobody wants the bytes of the token being read: only type and end matter */
 };
 
 static inline bool lexer_in_token(const struct lexer *lexer)
@@ -74,7 +76,7 @@ static inline bool lexer_in_token(const struct lexer *lexer)
 /* The first byte the lexer still needs. */
 static inline size_t lexer_floor(const struct lexer *lexer)
 {
-    return lexer_in_token(lexer) ? lexer->token : lexer->pos;
+    return lexer_in_token(lexer) && !lexer->forgets ? lexer->token : lexer->pos;
 }
 
 /* `skip`: as after an error, else as at the beginning of a conversation. */

@@ -1,6 +1,6 @@
 #include "proto/text.h"
 
-#include "proto/framer.h"
+#include "proto/framer_limits.h"
 #include "proto/json_string.h"
 #include "proto/reply.h"
 #include "proto/scan.h"

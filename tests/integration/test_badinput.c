@@ -255,6 +255,39 @@ static void white_space_is_read_over_without_being_kept(void **state)
     free(blanks);
 }
 
+/* What exceeds a limit is one value still: neither its strings nor its lines are requests. */
+static void nothing_in_a_value_over_a_limit_is_run(void **state)
+{
+    static const char inner[] = "{'execute':'guest-ping','id':'inner'}";
+    struct agent_process agent = { 0 };
+    char *text = repeat("a", 64 * KIB), *open = repeat("[", 3000), *close = repeat("]", 3000);
+    struct client client;
+
+    agent_spawn_configured(&agent, "max-message-size=32K\n");
+    client_open(&client, &agent);
+    client_send(&client, "{\"execute\":\"guest-ping\",\"id\":[\"");
+    client_send(&client, text);
+    client_send(&client, inner);
+    client_send(&client, "\",\n");
+    client_send(&client, inner);
+    client_send(&client, ",\n");
+    client_send(&client, inner);
+    client_send(&client, "]}");
+    client_expect(&client, PING, GE("JSON token size limit exceeded"));
+    assert_string_equal(client_line(&client), PONG);
+    client_send(&client, open);
+    client_send(&client, "\n");
+    client_send(&client, inner);
+    client_send(&client, close);
+    client_expect(&client, PING, GE("JSON nesting depth limit exceeded"));
+    assert_string_equal(client_line(&client), PONG);
+    client_close(&client);
+    agent_end(&agent);
+    free(text);
+    free(open);
+    free(close);
+}
+
 static void a_smaller_limit_can_be_configured(void **state)
 {
     struct agent_process agent = { 0 };
@@ -287,6 +320,7 @@ int main(void)
         CASE(a_request_of_too_many_tokens_is_refused),
         CASE(a_hundred_thousand_tiny_requests_come_in_one_write),
         CASE(white_space_is_read_over_without_being_kept),
+        cmocka_unit_test(nothing_in_a_value_over_a_limit_is_run),
         cmocka_unit_test(a_smaller_limit_can_be_configured),
     };
 

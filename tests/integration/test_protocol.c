@@ -162,17 +162,40 @@ static void a_request_may_be_cut_anywhere(void **state)
     client_close(&client);
 }
 
-static void a_request_on_a_new_line_is_never_swallowed(void **state)
+static void a_request_behind_a_broken_message_is_answered(void **state)
 {
     static const struct exchange exchanges[] = {
         { "{\"execute\":\"guest-ping\"\n{\"execute\":\"guest-ping\",\"id\":1}",
           { PARSE("expected ',' or '}'"), "{\"return\": {}, \"id\": 1}" } },
-        { "{\"execute\":\"guest-sync\",\"arguments\":\n{\"execute\":\"guest-ping\",\"id\":2}",
-          { PARSE("expecting value"), "{\"return\": {}, \"id\": 2}" } },
+        { "{\"execute\":\"guest-sync\",\"arguments\":\n{\"execute\":\"guest-ping\",\"id\":2}\n"
+          "{\"execute\":\"guest-ping\",\"id\":3}",
+          { PARSE("expected ',' or '}'"), "{\"return\": {}, \"id\": 3}" } },
         { "{\"execute\":\"gue\n{\"execute\":\"guest-ping\",\"id\":3}",
           { PARSE("stray '\\\"gue\\n'"), "{\"return\": {}, \"id\": 3}" } },
         { "{\"execute\":\"guest-sync\",\n \"arguments\":\n  {\"id\":\n   5}}",
           { "{\"return\": 5}" } },
+    };
+
+    check_exchanges(*state, exchanges, ARRAY_LEN(exchanges));
+}
+
+/* None of the inner requests may run: each would give a second reply. */
+static void a_request_inside_a_value_is_not_run(void **state)
+{
+    static const struct exchange exchanges[] = {
+        { "{\"execute\":\"guest-ping\",\"id\":[\n{\"execute\":\"guest-file-open\",\"arguments\":{"
+          "\"path\":\"/dev/null\"}}\n]}",
+          { "{\"return\": {}, \"id\": [{\"execute\": \"guest-file-open\", \"arguments\": "
+            "{\"path\": "
+            "\"/dev/null\"}}]}" } },
+        { "{\"execute\":\"guest-ping\",\"arguments\":\n{\"execute\":\"guest-info\"}\n}",
+          { GE("Parameter 'execute' is unexpected") } },
+        { "{\"id\":1,\"id\":[\n{\"execute\":\"guest-info\"},\n{\"execute\":\"guest-info\"}]}",
+          { PARSE("duplicate key") } },
+        { "[\"\\ud800\",\n{\"execute\":\"guest-info\"}\n]",
+          { PARSE("\\\\ud800 is not a valid Unicode character") } },
+        { "[\n{\"execute\":\"guest-sync\",\"arguments\":{\"id\":1}}\n]",
+          { GE("QMP input must be a JSON object") } },
     };
 
     check_exchanges(*state, exchanges, ARRAY_LEN(exchanges));
@@ -201,7 +224,8 @@ int main(void)
         CASE(integers_are_exact_over_the_whole_range),
         CASE(arguments_are_checked_in_the_references_words),
         CASE(a_request_may_be_cut_anywhere),
-        CASE(a_request_on_a_new_line_is_never_swallowed),
+        CASE(a_request_behind_a_broken_message_is_answered),
+        CASE(a_request_inside_a_value_is_not_run),
         CASE(a_delimited_sync_marks_its_success_only),
     };
 

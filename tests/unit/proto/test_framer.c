@@ -57,8 +57,8 @@ static void framer_recovers_from_strays_as_the_reference(void **state)
     EXPECT("[1.x]", "E(stray '1.x'); E(expecting value)");
     EXPECT("{\"execute\":\"guest-sync\",\"arguments\":{\"id\":01}}",
            "E(stray '01'); E(expecting value); E(expecting value)");
-    EXPECT("0e5 ", "NO; E(invalid keyword 'e'); NO");
-    EXPECT("[0e5]", "E(expected ',' or ']')");
+    EXPECT("0e5 ", "NO"); /* qemu-ga takes it apart, but to JSON it is one number */
+    EXPECT("[-0e5, 0E+1]", "NO");
 }
 
 static void framer_words_syntax_errors_as_the_reference(void **state)
@@ -104,18 +104,66 @@ static void framer_checks_strings_as_the_reference(void **state)
            "\\uD83D\\uDE00\\uD83D\\uDE00\\u007F\"}");
 }
 
-static void framer_never_swallows_a_request_on_a_new_line(void **state)
+#define OPEN_FILE  "{\"execute\":\"guest-file-open\",\"arguments\":{\"path\":\"x\"}}"
+#define SYNC(id)   "{\"execute\":\"guest-sync\",\"arguments\":{\"id\":" #id "}}"
+#define SYNCED(id) "{\"return\": " #id "}"
+
+static void framer_salvages_requests_behind_a_broken_message(void **state)
 {
     EXPECT("{\"id\":[1,2}\n" PING, "E(expected ',' or ']'); " PONG);
-    EXPECT("{\"execute\":\"guest-sync\",\"arguments\":\n" PING, "E(expecting value); " PONG);
     EXPECT("{\"execute\":\"guest-sy\n" PING, "E(stray '\\\"guest-sy\\n'); " PONG);
-    EXPECT("[\n" PING "\n" PING, "E(expecting value); " PONG "; " PONG);
     EXPECT("[[{\r \t" PING, "E(expecting key); " PONG);
-    EXPECT("[1 2\n{\"a\":[{\"b\":\n" PING, "E(expected ',' or ']'); " PONG);
-    EXPECT("[\n{\"execute\":\n{\"execute\":\"guest-ping\",\"id\":\n{\"x\":\n{\"y\":[1]}}}",
-           "E(expecting value); {\"return\": {}, \"id\": {\"x\": {\"y\": [1]}}}");
+    EXPECT("[1 2\n{\"a\":[{\"b\":\n" PING, "");
+    EXPECT("[1 2\n{\"a\":[{\"b\":\n" PING "\n" PING, "E(expected ',' or ']'); " PONG);
     EXPECT("{\"a\"\n{\"execute\":\"guest-ping\",}\n" PING "}",
            "E(expecting ':'); " PONG "; E(expecting value)");
+    /* what is salvaged is one message too, whatever it holds */
+    EXPECT("[1 2\n{\"execute\":\"guest-ping\",\"id\":\n" OPEN_FILE "\n}",
+           "E(expected ',' or ']'); {\"return\": {}, \"id\": {\"execute\": \"guest-file-open\", "
+           "\"arguments\": {\"path\": \"x\"}}}");
+}
+
+/* A valid value is one message, though it holds what looks like a request on a line of its own. */
+static void framer_never_runs_what_is_inside_a_value(void **state)
+{
+    EXPECT("{\"execute\":\"guest-ping\",\"id\":[\n" PING "\n]}",
+           "{\"return\": {}, \"id\": [{\"execute\": \"guest-ping\"}]}");
+    EXPECT("{\"execute\":\"guest-ping\",\"id\":[\n" SYNC(1) ",\n" SYNC(2) "\n]}",
+           "{\"return\": {}, \"id\": [{\"execute\": \"guest-sync\", \"arguments\": {\"id\": 1}}, "
+           "{\"execute\": \"guest-sync\", \"arguments\": {\"id\": 2}}]}");
+    EXPECT("{\"execute\":\"guest-ping\",\"arguments\":{\"x\":\n" PING "\n}}",
+           "L(Parameter 'x' is unexpected)");
+    EXPECT("[\n" PING ",\n" PING "\n]\n" PING, "NO; " PONG);
+}
+
+/* Valid to a JSON parser and an error here: still nothing inside it is a request. */
+static void framer_never_runs_what_is_inside_a_refused_value(void **state)
+{
+    EXPECT("{\"a\":1,\"a\":[\n" PING "\n]}" PING, "E(duplicate key); " PONG);
+    EXPECT("[\"\\ud800\",\n" PING "\n]" PING,
+           "E(\\\\ud800 is not a valid Unicode character); " PONG);
+    EXPECT("[\"\xed\xa0\x80\",\n" PING ",\n" PING "\n]", "E(invalid UTF-8 sequence in string)");
+    EXPECT("[0e5,\n" PING "\n]", "NO");
+    EXPECT("[\"\\x\",tru,\n" PING "\n]" PING, "E(invalid escape sequence in string); " PONG);
+}
+
+/* Three places of an unfinished message take any value, so a request on the next line is part of
+ * it; the line after that shows that the message will never be finished. */
+static void framer_answers_the_second_line_behind_an_unfinished_message(void **state)
+{
+    EXPECT("{\"execute\":\"guest-sync\",\"arguments\":\n" SYNC(1), "");
+    EXPECT("{\"execute\":\"guest-sync\",\"arguments\":\n" SYNC(1) "\n" SYNC(2),
+           "E(expected ',' or '}'); " SYNCED(2));
+    EXPECT("[\n" SYNC(1) "\n" SYNC(2) "\n" PING, "E(expected ',' or ']'); " SYNCED(2) "; " PONG);
+    EXPECT("[1,\n" SYNC(1) "\n" SYNC(2), "E(expected ',' or ']'); " SYNCED(2));
+    EXPECT("{\"a\":1,\"a\":2,\"b\":\n" SYNC(1) "\n" SYNC(2), "E(duplicate key); " SYNCED(2));
+    /* anywhere else the first line is answered */
+    EXPECT("{\n" SYNC(1), "E(expecting key); " SYNCED(1));
+    EXPECT("{\"a\"\n" SYNC(1), "E(expecting ':'); " SYNCED(1));
+    EXPECT("{\"a\":1\n" SYNC(1), "E(expected ',' or '}'); " SYNCED(1));
+    EXPECT("{\"a\":1,\n" SYNC(1), "E(expecting key); " SYNCED(1));
+    EXPECT("[\"a\n" SYNC(1), "E(stray '\\\"a\\n'); " SYNCED(1));
+    EXPECT("[tru\n" SYNC(1), "E(invalid keyword 'tru'); " SYNCED(1));
 }
 
 static void framer_takes_requests_that_span_lines(void **state)
@@ -155,17 +203,27 @@ static void framer_limits_depth(void **state)
     CLEANUP(free_ptr) char *deepest = nested(FRAMER_MAX_DEPTH, "", "");
     CLEANUP(free_ptr) char *deeper = nested(FRAMER_MAX_DEPTH + 1, "", PING);
     CLEANUP(free_ptr) char *open = nested(FRAMER_MAX_DEPTH, "\n" PING, "");
+    CLEANUP(free_ptr) char *more = nested(FRAMER_MAX_DEPTH, "\n" PING "\n" PING, "");
     CLEANUP(free_ptr) char *text = serve_cut(deepest, strlen(deepest), 0, 0);
     CLEANUP(free_ptr) char *shower = serve_cut(deeper, strlen(deeper), 0, 7);
     CLEANUP(free_ptr) char *kept = serve_cut(open, strlen(open), 0, 0);
+    CLEANUP(free_ptr) char *after = serve_cut(more, FRAMER_MAX_DEPTH + strlen(PING) * 2 + 2, 0, 5);
 
     assert_string_equal(text, "NO");
-    assert_int_equal(
-        strncmp(shower, "L(JSON nesting depth limit exceeded); E(expecting value)", 50), 0);
-    assert_int_equal(count_of(shower, "E(expecting value)"), FRAMER_MAX_DEPTH + 1);
-    assert_int_equal(count_of(shower, PONG), 1);
-    /* the request on the new line is the 1025th bracket, and still it is answered */
-    assert_int_equal(strncmp(kept, "L(JSON nesting depth limit exceeded); " PONG, 52), 0);
+    assert_string_equal(shower, "L(JSON nesting depth limit exceeded); " PONG);
+    assert_string_equal(kept, "L(JSON nesting depth limit exceeded)");
+    assert_string_equal(after, "L(JSON nesting depth limit exceeded); " PONG);
+}
+
+static void framer_limits_depth_for_values_of_any_depth(void **state)
+{
+    CLEANUP(free_ptr) char *deep = nested(20 * FRAMER_MAX_DEPTH, "\n" PING ",\n" PING, PING);
+    CLEANUP(free_ptr) char *open = nested(20 * FRAMER_MAX_DEPTH, "\n" PING "\n" PING, "");
+    CLEANUP(free_ptr) char *text = serve_cut(deep, strlen(deep), 0, 999);
+    CLEANUP(free_ptr) char *broken = serve_cut(open, strlen(open), 0, 999);
+
+    assert_string_equal(text, "L(JSON nesting depth limit exceeded); " PONG);
+    assert_int_equal(strncmp(broken, "L(JSON nesting depth limit exceeded); " PONG, 52), 0);
 }
 
 static void framer_echoes_an_id_1023_deep(void **state)
@@ -209,13 +267,27 @@ static void framer_limits_the_bytes_of_tokens(void **state)
     expect_limited(24, PING, "L(JSON token size limit exceeded)");
     expect_limited(9, "[\"12345\"]", "L(JSON token size limit exceeded)");
     expect_limited(10, "[\"12345\"]", "NO");
-    /* a token above the limit: what follows is read from the start */
-    expect_limited(8, "[\"1234567\"]", "L(JSON token size limit exceeded); E(expecting value)");
-    expect_limited(8, "[\"12345678A1\"]",
-                   "L(JSON token size limit exceeded); E(stray 'A'); E(expecting value)");
-    expect_limited(8, "[123456789 1]", "L(JSON token size limit exceeded); NO; E(expecting value)");
+    /* what exceeds it is read over up to its end, strings too */
+    expect_limited(8, "[\"1234567\"]", "L(JSON token size limit exceeded)");
+    expect_limited(8, "[\"12345678A1\"]1 ", "L(JSON token size limit exceeded); NO");
+    expect_limited(8, "[123456789, 1]", "L(JSON token size limit exceeded)");
+    expect_limited(8, "123456789.5e3 1 ", "L(JSON token size limit exceeded); NO");
+    expect_limited(8, "\"12345678A1\"1 ", "L(JSON token size limit exceeded); NO");
+    expect_limited(26,
+                   "[\""
+                   "0123456789012345678901234 {'execute':'guest-ping'} \",\n" PING ",\n{}]" PING,
+                   "L(JSON token size limit exceeded); " PONG);
+    expect_limited(26, "{\"a\":[\n" PING ",\n" PING ",{'b':\n" PING "}]}" PING,
+                   "L(JSON token size limit exceeded); " PONG);
+    /* until it breaks */
+    expect_limited(26, "[\"0123456789012345678901234\n" PING,
+                   "L(JSON token size limit exceeded); E(stray '\\n'); " PONG);
+    expect_limited(26, "[\"0123456789012345678901234\" 1\n" PING,
+                   "L(JSON token size limit exceeded); " PONG);
+    expect_limited(26, "[\"0123456789012345678901234\",\n" PING "\n" PING,
+                   "L(JSON token size limit exceeded); " PONG);
     /* the limit that rubbish exceeds does not swallow the request on the next line */
-    expect_limited(40, "[1,2,3,4,5,6,7,8,9,1,2\n" PING, "L(JSON token size limit exceeded); " PONG);
+    expect_limited(40, "[1,2,3,4,5,6,7,8,9,1 2\n" PING, "L(JSON token size limit exceeded); " PONG);
 }
 
 static void framer_limits_the_count_of_tokens(void **state)
@@ -234,7 +306,7 @@ static void framer_limits_the_count_of_tokens(void **state)
     input.len--;
     buf_puts(&input, ",1]");
     more = serve_cut(input.data, input.len, 0, 0);
-    assert_string_equal(more, "L(JSON token count limit exceeded); E(expecting value)");
+    assert_string_equal(more, "L(JSON token count limit exceeded)");
     buf_done(&input);
 }
 
@@ -288,8 +360,7 @@ static void framer_refuses_64_mib_and_a_byte(void **state)
     make_write(&input, FRAMER_MAX_BYTES + 1, "\n" PING);
     serve_feed(framer, input.data, input.len, &replies);
     text = compact(&replies);
-    assert_string_equal(text, "L(JSON token size limit exceeded); E(stray 'A'); "
-                              "E(expecting value); E(expecting value); " PONG);
+    assert_string_equal(text, "L(JSON token size limit exceeded); " PONG);
     assert_true(framer_held(framer) < 64 * KIB);
     buf_done(&input);
     buf_done(&replies);
@@ -359,9 +430,13 @@ int main(void)
         cmocka_unit_test(framer_recovers_from_strays_as_the_reference),
         cmocka_unit_test(framer_words_syntax_errors_as_the_reference),
         cmocka_unit_test(framer_checks_strings_as_the_reference),
-        cmocka_unit_test(framer_never_swallows_a_request_on_a_new_line),
+        cmocka_unit_test(framer_salvages_requests_behind_a_broken_message),
+        cmocka_unit_test(framer_never_runs_what_is_inside_a_value),
+        cmocka_unit_test(framer_never_runs_what_is_inside_a_refused_value),
+        cmocka_unit_test(framer_answers_the_second_line_behind_an_unfinished_message),
         cmocka_unit_test(framer_takes_requests_that_span_lines),
         cmocka_unit_test(framer_limits_depth),
+        cmocka_unit_test(framer_limits_depth_for_values_of_any_depth),
         cmocka_unit_test(framer_echoes_an_id_1023_deep),
         cmocka_unit_test(framer_limits_the_bytes_of_tokens),
         cmocka_unit_test(framer_limits_the_count_of_tokens),
