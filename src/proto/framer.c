@@ -253,8 +253,8 @@ static enum frame_event take_token(struct framer *framer, struct token *token,
 }
 
 /* The next event; FRAME_MORE: none yet. False: the input is used up. */
-static bool read_on(struct framer *framer, enum frame_event *ret_event, struct json_doc **ret_doc,
-                    struct cmd_error *reterr)
+static inline bool read_on(struct framer *framer, enum frame_event *ret_event,
+                           struct json_doc **ret_doc, struct cmd_error *reterr)
 {
     struct message *message = &framer->message;
     struct token token;

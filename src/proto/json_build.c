@@ -38,6 +38,7 @@ void builder_clear(struct json_builder *builder)
     key_table_done(&builder->keys);
     builder->node_count = builder->depth = 0;
     builder->live = builder->text_end = 0;
+    builder->hashes = false;
 }
 
 /* The size of an array that `count` items fill: doubled while it is small, so that little of a
@@ -272,6 +273,7 @@ static int end_value(struct json_builder *builder, const char *text, struct cmd_
         return -EBADMSG;
     }
     frame->count++;
+    builder->hashes |= frame->is_object && frame->count >= LINEAR_KEYS;
     return 0;
 }
 

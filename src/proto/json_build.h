@@ -32,6 +32,7 @@ struct json_builder {
     struct build_frame *frames;
     uint32_t depth, frame_cap;
     struct key_table keys;
+    bool hashes;     /* an object had so many members that keys are hashed */
     size_t live;     /* bytes of text that nodes refer to */
     size_t text_end; /* behind the last of them */
 };
@@ -41,7 +42,14 @@ void builder_done(struct json_builder *builder);
 /* Forgets the value; memory is kept for the next one unless it is much. */
 void builder_clear(struct json_builder *builder);
 
-/* The memory that the token, whose role is `role`, needs: 0, -ENOMEM, or -ENOBUFS and *ret_more:
+/* True if any token can be added without more memory. */
+static inline bool builder_has_room(const struct json_builder *builder)
+{
+    return builder->node_count < builder->node_cap && builder->depth < builder->frame_cap &&
+           !builder->hashes;
+}
+
+/* Makes the memory that a token of this type needs: 0, -ENOMEM, or -ENOBUFS and *ret_more:
  * that would be more than `most` bytes above what is held. */
 int builder_reserve(struct json_builder *builder, const char *text, enum token_type type,
                     size_t most, size_t *ret_more);

@@ -162,7 +162,7 @@ static int step(struct message *message, char *data, struct token *token, size_t
     char *text = data + message->base;
     int r = 0;
 
-    if (message->building)
+    if (message->building && !builder_has_room(&message->builder))
         r = builder_reserve(&message->builder, text, token->type, most, ret_more);
     if (r < 0)
         return r;
