@@ -47,6 +47,7 @@ static int start(struct config *config, struct agent **ret_agent)
     if (config->daemonize && daemon_detach() < 0)
         return -1;
     daemon_notify_ready();
+    log_start();
     return 0;
 }
 
@@ -74,6 +75,7 @@ int main(int argc, char **argv)
     agent = agent_free(agent);
     daemon_end();
     if (agent) { /* a worker is stuck, and what it uses must stay to the last */
+        log_flush();
         fflush(NULL);
         _exit(status);
     }

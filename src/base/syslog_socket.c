@@ -8,12 +8,14 @@
 #include "base/now.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
 #define RETRY_NS       NSEC_PER_SEC
-#define LINE_MAX_BYTES 3072
+#define LINE_MAX_BYTES 4096
 
 bool syslog_socket_reach(struct syslog_socket *syslog)
 {
@@ -56,29 +58,64 @@ static size_t format(const struct syslog_socket *syslog, char line[LINE_MAX_BYTE
     return MIN_OF((size_t)n, LINE_MAX_BYTES - 1);
 }
 
-static bool send_line(struct syslog_socket *syslog, const char *line, size_t len)
+/* Waits until the service has taken something, or has gone. */
+static bool wait_for_room(const struct syslog_socket *syslog)
 {
-    return syslog_socket_reach(syslog) && send(syslog->fd, line, len, MSG_NOSIGNAL) == (ssize_t)len;
+    struct pollfd fd = { .fd = syslog->fd, .events = POLLOUT };
+    int r;
+
+    do
+        r = poll(&fd, 1, -1);
+    while (r < 0 && errno == EINTR);
+    return r > 0;
 }
 
-void syslog_socket_send(struct syslog_socket *syslog, int priority, const char *text, size_t len)
+/* 0 or -errno; -ENOTCONN: nobody listens. */
+static int send_line(struct syslog_socket *syslog, const char *line, size_t len, bool may_wait)
+{
+    while (syslog_socket_reach(syslog)) {
+        if (send(syslog->fd, line, len, MSG_NOSIGNAL) >= 0)
+            return 0;
+        if (errno != EAGAIN || !may_wait || !wait_for_room(syslog))
+            return -errno;
+    }
+    return -ENOTCONN;
+}
+
+static bool is_stuck(int r)
+{
+    return r == -EAGAIN || r == -ENOBUFS || r == -ENOMEM;
+}
+
+void syslog_socket_send(struct syslog_socket *syslog, int priority, const char *text, size_t len,
+                        bool may_wait)
 {
     char line[LINE_MAX_BYTES];
+    int r;
 
-    if (!syslog_socket_reach(syslog))
-        return;
     make_stamp(syslog);
     len = format(syslog, line, priority, text, len);
-    if (!send_line(syslog, line, len)) {
-        if (errno == EAGAIN || errno == ENOBUFS) { /* it is stuck */
-            syslog->dropped++;
-            return;
-        }
-        syslog_socket_close(syslog); /* it was restarted: once more */
-        if (!send_line(syslog, line, len))
-            return;
+    r = send_line(syslog, line, len, may_wait);
+    if (r < 0 && r != -ENOTCONN && !is_stuck(r)) { /* it was restarted: once more */
+        syslog_socket_close(syslog);
+        r = send_line(syslog, line, len, may_wait);
     }
-    syslog->dropped = 0;
+    if (r < 0)
+        syslog->dropped++;
+    else
+        syslog->dropped = 0;
+}
+
+void syslog_socket_lost(struct syslog_socket *syslog, unsigned long lost, bool may_wait)
+{
+    static const char text[] = "warning: lines of the agent are missing";
+
+    syslog->dropped += lost;
+    if (lost == 0)
+        return;
+    syslog_socket_send(syslog, LOG_DAEMON | LOG_WARNING, text, sizeof(text) - 1, may_wait);
+    if (syslog->dropped > 0)
+        syslog->dropped--; /* this line is not one of those that somebody made */
 }
 
 void syslog_socket_close(struct syslog_socket *syslog)

@@ -5,8 +5,10 @@
  * dead disk), and tries to connect anew for every line when there is none. An agent must do
  * neither.
  *
- * Threads    one at a time: the log's lock.
- * Loss       a line that does not fit is dropped and counted; the next one tells how many.
+ * Threads    one at a time: the writer of the log's queue for syslog.
+ * Waiting    only if `may_wait`: then as long as the service stands still.
+ * Loss       a line that cannot be sent is dropped and counted, also when nobody listens; the next
+ *            one that goes tells how many.
  */
 #pragma once
 
@@ -34,5 +36,8 @@ struct syslog_socket {
 bool syslog_socket_reach(struct syslog_socket *socket);
 
 /* `priority` is facility | severity (syslog.h). */
-void syslog_socket_send(struct syslog_socket *socket, int priority, const char *text, size_t len);
+void syslog_socket_send(struct syslog_socket *socket, int priority, const char *text, size_t len,
+                        bool may_wait);
+/* `lost` lines never got here: says so, if there are any. */
+void syslog_socket_lost(struct syslog_socket *socket, unsigned long lost, bool may_wait);
 void syslog_socket_close(struct syslog_socket *socket);

@@ -6,6 +6,7 @@
 #include "unit/tempdir.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -33,7 +34,7 @@ static const char *receive(int fd)
 
 static void send_text(struct syslog_socket *syslog, const char *text)
 {
-    syslog_socket_send(syslog, LOG_DAEMON | LOG_INFO, text, strlen(text));
+    syslog_socket_send(syslog, LOG_DAEMON | LOG_INFO, text, strlen(text), false);
 }
 
 static void a_line_has_priority_name_and_pid(void **dir)
@@ -94,6 +95,52 @@ static void a_stuck_service_costs_lines_and_no_time(void **dir)
     close(fd);
 }
 
+static void lines_for_an_absent_service_are_counted(void **dir)
+{
+    struct syslog_socket syslog = SYSLOG_SOCKET_INIT;
+    int fd;
+
+    snprintf(syslog.address.sun_path, sizeof(syslog.address.sun_path), "%s",
+             tempdir_path(dir, "log"));
+    send_text(&syslog, "one");
+    send_text(&syslog, "two");
+    fd = listen_at(dir, &syslog);
+    syslog.retry_at_ns = 0;
+    syslog_socket_lost(&syslog, 3, false);
+    assert_non_null(strstr(receive(fd), "missing (5 lines before this one were lost)"));
+    send_text(&syslog, "three");
+    assert_null(strstr(receive(fd), "lost"));
+    syslog_socket_close(&syslog);
+    close(fd);
+}
+
+static void *read_all(void *arg)
+{
+    int fd = *(int *)arg;
+
+    usleep(20000);
+    for (int i = 0; i < 2000; i++)
+        assert_true(recv(fd, (char[4096]){ 0 }, 4096, 0) > 0);
+    return NULL;
+}
+
+/* Whoever floods the service makes lines late, and none vanish. */
+static void who_may_wait_gets_all_lines_through(void **dir)
+{
+    struct syslog_socket syslog = SYSLOG_SOCKET_INIT;
+    int fd = listen_at(dir, &syslog);
+    pthread_t thread;
+
+    assert_int_equal(fd_set_nonblock(fd, false), 0);
+    PTOK(pthread_create(&thread, NULL, read_all, &fd));
+    for (int i = 0; i < 2000; i++)
+        syslog_socket_send(&syslog, LOG_DAEMON | LOG_INFO, "a line", 6, true);
+    PTOK(pthread_join(thread, NULL));
+    assert_int_equal(syslog.dropped, 0);
+    syslog_socket_close(&syslog);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -101,6 +148,8 @@ int main(void)
         TEST_IN_TEMPDIR(an_absent_service_is_not_asked_for_every_line),
         TEST_IN_TEMPDIR(a_restarted_service_gets_the_line),
         TEST_IN_TEMPDIR(a_stuck_service_costs_lines_and_no_time),
+        TEST_IN_TEMPDIR(lines_for_an_absent_service_are_counted),
+        TEST_IN_TEMPDIR(who_may_wait_gets_all_lines_through),
     };
 
     return cmocka_run_group_tests_name("syslog_socket", tests, NULL, NULL);
