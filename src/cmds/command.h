@@ -34,7 +34,9 @@ enum cmd_flags {
     CMD_ALWAYS_INLINE = 1u << 5, /* depends on nothing a barrier changes: never queued */
     CMD_SPAWNS = 1u << 6,        /* starts a program and does not wait for its end */
     CMD_NONBLOCKING = 1u << 7,   /* looks into memory only: nobody is woken to run it */
-    CMD_AUDIT = 1u << 8, /* changes the guest, and the handler writes no audit line of its own */
+    CMD_AUDIT = 1u << 8,         /* changes the guest: an audit line when it is over */
+    CMD_AUDIT_FIRST = 1u << 9,   /* ... and one before */
+    CMD_AUDIT_SECRET = 1u << 10, /* ... without the text of an error */
 };
 
 struct cmd_reply {
@@ -57,6 +59,9 @@ struct cmd_env {
     const void *job;
 };
 
+/* Appends ", KEY: VALUE" for what a call is about (cmds/audit.h). */
+typedef void command_audit_fn(const void *args, struct buf *target);
+
 typedef int command_fn(struct cmd_env *env, void *args, struct cmd_reply *reply);
 
 struct command {
@@ -73,6 +78,7 @@ struct command {
     /* As run, but on the I/O thread and without ever waiting: 1 when it would have to, with nothing
      * changed, in args neither. Tried first when the job could start at once; NULL: never. */
     command_fn *try_now;
+    command_audit_fn *audit; /* NULL: the name says all */
 };
 
 /* The rows, sorted by name. */

@@ -10,6 +10,7 @@
 
 #include "base/frozen.h"
 #include "base/log.h"
+#include "cmds/audit.h"
 #include "cmds/policy.h"
 #include "proto/reply.h"
 
@@ -70,6 +71,9 @@ static void reply_failed(struct call *call)
 
 static void refuse(struct call *call)
 {
+    /* A host that keeps asking a frozen guest for its load is no news. */
+    if (!ga_is_frozen() || (call->command->flags & CMD_AUDIT))
+        audit_refused(call->command, call->error.text ? NULL : call->args);
     cmd_error_done(&call->error);
     cmd_fail_class(&call->error, CMD_ERROR_NOT_FOUND, REFUSED_TEXT, call->command->name);
     reply_failed(call);
@@ -106,14 +110,18 @@ static bool run_command(struct call *call, command_fn *run)
     const struct command *command = call->command;
     struct cmd_env env = call_origin(call)->env;
     struct cmd_reply reply = { 0 };
+    size_t start;
     int r;
 
     env.cancelled = cancelled;
     env.job = call;
-    if (command->flags & CMD_AUDIT)
-        log_audit("%s called", command->name);
+    audit_begin(command, call->args);
     reply_begin(&reply.text, command->flags & CMD_DELIMITED);
+    start = reply.text.len;
     r = run(&env, call->args, &reply);
+    if (r <= 0)
+        audit_end(command, call->args, &reply.error, reply.is_text ? reply.text.data + start : NULL,
+                  reply.text.len - start);
     if (r < 0) {
         call->error = reply.error;
         reply_failed(call);

@@ -3,8 +3,10 @@
  */
 #include "fixture.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define REFUSED(name) CNF("Command " name " has been disabled: the command is not allowed")
 
@@ -118,11 +120,78 @@ static void a_verbose_log_has_the_lines_that_hosts_look_for(void **state)
     assert_non_null(text);
     assert_int_equal(sscanf(text, "%lu.%6lu: %15[a-z]:", &seconds, &micros, level), 3);
     assert_true(reply_has(text, "debug: read data, count: "));
-    assert_true(reply_has(text, "guest-file-open called, filename: /dev/null, mode: r"));
-    assert_true(reply_has(text, "guest-file-close called, handle: 1000"));
+    assert_true(reply_has(text,
+                          "info: guest-file-open called, filename: \"/dev/null\", mode: \"r\", "
+                          "outcome: ok, result: 1000\n"));
+    assert_true(reply_has(text, "guest-file-close called, handle: 1000, outcome: ok\n"));
     assert_true(reply_has(text, "debug: received signal num 15, quitting"));
     free(text);
     agent_remove_dir(&agent);
+}
+
+/* Who reads the log knows what the host did, and what came of it; and no secrets. */
+static void the_log_tells_target_and_outcome_of_what_changes_the_guest(void **state)
+{
+    static const struct {
+        const char *request, *line;
+    } calls[] = {
+        { "{\"execute\":\"guest-exec\",\"arguments\":{\"path\":\"/bin/true\",\"arg\":[\"a b\","
+          "\"c\\\"\\n\\u202e\"],\"env\":[\"TOKEN=hidden\"],\"input-data\":\"aGlkZGVu\"}}",
+          "guest-exec called, path: \"/bin/true\", args: [\"a b\", \"c\\\"\\x0a\\xe2\\x80\\xae\"], "
+          "outcome: ok, result: {\"pid\": " },
+        { "{\"execute\":\"guest-exec\",\"arguments\":{\"path\":\"/no/such\"}}",
+          "guest-exec called, path: \"/no/such\", args: [], outcome: GenericError \"Failed to " },
+        { "{\"execute\":\"guest-file-open\",\"arguments\":{\"path\":\"/no\\u009b\\\\x\"}}",
+          "guest-file-open called, filename: \"/no\\xc2\\x9b\\\\x\", mode: \"r\", outcome: "
+          "GenericError \"failed to open file" },
+        { "{\"execute\":\"guest-get-time\"}", "guest-get-time refused\n" },
+    };
+    static const char *const options[] = { "-v", "-b", "guest-get-time", "-l", NULL, NULL };
+    const char *arguments[ARRAY_LEN(options)];
+    struct agent_process agent = { 0 };
+    struct client client;
+    char *text;
+
+    agent_make_dir(&agent);
+    memcpy(arguments, options, sizeof(options));
+    arguments[4] = agent_path(&agent, "log");
+    agent_respawn(&agent, arguments);
+    client_open(&client, &agent);
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++)
+        client_ask(&client, "%s", calls[i].request);
+    client_close(&client);
+    assert_int_equal(agent_terminate(&agent), 0);
+    text = read_file(agent_path(&agent, "log"), NULL);
+    for (size_t i = 0; i < ARRAY_LEN(calls); i++)
+        if (!strstr(text, calls[i].line))
+            fail_msg("no line %s in %s", calls[i].line, text);
+    assert_null(strstr(text, "hidden"));
+    assert_null(strstr(text, "aGlkZGVu"));
+    free(text);
+    agent_remove_dir(&agent);
+}
+
+/* stderr is a pipe that nobody reads: what is written into it waits, and nothing else does. */
+static void a_log_that_nobody_reads_holds_up_nobody(void **state)
+{
+    static const char *const options[] = { "-v", NULL };
+    int saved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    struct agent_process agent = { 0 };
+    struct client client;
+    int fds[2];
+
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    assert_int_equal(dup2(fds[1], STDERR_FILENO), STDERR_FILENO);
+    agent_spawn(&agent, options);
+    assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO);
+    client_open(&client, &agent);
+    for (int i = 0; i < 5000; i++)
+        client_expect(&client, PING, PONG); /* some lines of debugging each */
+    client_close(&client);
+    agent_end(&agent);
+    close(saved);
+    close(fds[0]);
+    close(fds[1]);
 }
 
 static void without_verbose_only_what_matters_is_logged(void **state)
@@ -172,6 +241,8 @@ int main(void)
         cmocka_unit_test(only_allowed_commands_run_and_a_block_wins),
         cmocka_unit_test(the_old_blacklist_still_protects),
         cmocka_unit_test(a_verbose_log_has_the_lines_that_hosts_look_for),
+        cmocka_unit_test(the_log_tells_target_and_outcome_of_what_changes_the_guest),
+        cmocka_unit_test(a_log_that_nobody_reads_holds_up_nobody),
         cmocka_unit_test(without_verbose_only_what_matters_is_logged),
         cmocka_unit_test(hangup_opens_the_log_again),
     };

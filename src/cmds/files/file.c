@@ -147,7 +147,6 @@ int cmd_file_open(struct cmd_env *env, void *args, struct cmd_reply *reply)
     const char *mode = mode_text(open_args);
     int64_t handle;
 
-    log_audit("guest-file-open called, filename: %s, mode: %s", path, mode);
     if (mode_flags(mode) < 0)
         return cmd_fail(&reply->error, "invalid file open mode '%s'", mode);
     if (file_table_reserve(env->files) < 0)
@@ -170,7 +169,6 @@ int cmd_file_close(struct cmd_env *env, void *args, struct cmd_reply *reply)
     CLEANUP(file_unlockp) struct file *file = NULL;
     int64_t handle = ((const struct file_handle_args *)args)->handle;
 
-    log_audit("guest-file-close called, handle: %" PRId64, handle);
     file = file_table_remove(env->files, handle, &reply->error);
     if (!file)
         return -1;
