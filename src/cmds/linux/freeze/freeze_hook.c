@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/spawn.h"
+#include "base/trust.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -64,7 +65,7 @@ int freeze_hook(const struct freeze_job *job, const char *action, bool *ret_ran,
 {
     CLEANUP(spawn_result_done) struct spawn_result result = { 0 };
     const char *hook = job->config->hook;
-    char path[SYSROOT_PATH_MAX];
+    char path[SYSROOT_PATH_MAX], reason[TRUST_REASON_MAX];
     int r;
 
     *ret_ran = false;
@@ -75,6 +76,8 @@ int freeze_hook(const struct freeze_job *job, const char *action, bool *ret_ran,
         r = -errno;
     if (r < 0)
         return cmd_fail_errno(reterr, r, "can't access fsfreeze hook '%s'", hook);
+    if (path_is_trusted(path, reason) == -EPERM)
+        return cmd_fail(reterr, "fsfreeze hook '%s' is not run: %s", hook, reason);
     log_audit("executing fsfreeze hook with arg '%s'", action);
     r = spawn_run((const char *const[]){ path, action, NULL }, NULL, timeout_ms(job->config),
                   &result);

@@ -493,6 +493,22 @@ static void a_missing_hook_is_an_error_and_no_thaw_hook_runs(void **state)
     assert_string_equal(fake.done, "");
 }
 
+static void a_hook_that_others_may_change_is_not_run(void **state)
+{
+    struct guest *guest = *state;
+    char text[256];
+
+    install_hook(guest, "exit 0");
+    snprintf(text, sizeof(text), "%s/hook", guest->tree.dir);
+    assert_int_equal(chmod(text, 0777), 0);
+    snprintf(text, sizeof(text),
+             "fsfreeze hook '/hook' is not run: %s/hook is writable for everybody",
+             guest->tree.dir);
+    assert_fails(cmd_fsfreeze_freeze, guest, text);
+    assert_hooks(guest, "");
+    assert_string_equal(fake.done, "");
+}
+
 static void a_thaw_hook_that_fails_is_told_but_all_is_thawed(void **state)
 {
     struct guest *guest = *state;
@@ -970,6 +986,7 @@ int main(void)
         CASE(a_hook_that_is_killed_is_a_failure),
         CASE(a_hook_that_hangs_is_ended),
         CASE(a_missing_hook_is_an_error_and_no_thaw_hook_runs),
+        CASE(a_hook_that_others_may_change_is_not_run),
         CASE(a_thaw_hook_that_fails_is_told_but_all_is_thawed),
         CASE(a_missing_mount_table_is_an_error_and_pairs_the_hook),
         CASE(the_marker_stands_while_frozen),

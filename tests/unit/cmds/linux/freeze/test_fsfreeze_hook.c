@@ -2,6 +2,8 @@
 #include "base/spawn.h"
 #include "unit/cmds/linux/guest_tree.h"
 
+#include <sys/stat.h>
+
 #define LIMIT_MS 30000
 
 static int set_up(void **state)
@@ -110,6 +112,25 @@ static void a_log_that_cannot_be_written_does_not_matter(void **state)
     assert_string_equal(tree_read(tree, "/calls"), "1 freeze\n");
 }
 
+/* They run as root: who may write to one would be root. */
+static void scripts_that_others_may_write_to_are_not_run(void **state)
+{
+    struct guest_tree *tree = *state;
+    char path[128];
+
+    tree_program(tree, "/hook.d/1", 0);
+    tree_program(tree, "/hook.d/2", 0);
+    snprintf(path, sizeof(path), "%s/hook.d/1", tree->dir);
+    assert_int_equal(chmod(path, 0757), 0);
+    assert_int_equal(run_hook(tree, "freeze"), 0);
+    assert_string_equal(tree_read(tree, "/calls"), "2 freeze\n");
+    assert_non_null(strstr(tree_read(tree, "/log"), "/hook.d/1 is not run: others than root may"));
+    snprintf(path, sizeof(path), "%s/hook.d", tree->dir);
+    assert_int_equal(chmod(path, 0777), 0);
+    assert_int_equal(run_hook(tree, "thaw"), 0);
+    assert_string_equal(tree_read(tree, "/calls"), "2 freeze\n");
+}
+
 static void a_guest_without_scripts_freezes(void **state)
 {
     assert_int_equal(run_hook(*state, "freeze"), 0);
@@ -125,6 +146,7 @@ int main(void)
         CASE(a_failure_is_logged_and_no_veto),
         CASE(a_veto_ends_the_freeze_but_never_a_thaw),
         CASE(a_log_that_cannot_be_written_does_not_matter),
+        CASE(scripts_that_others_may_write_to_are_not_run),
         CASE(a_guest_without_scripts_freezes),
     };
 
