@@ -19,6 +19,15 @@ import time
 
 WAIT_SEC = 20  # for any one answer
 
+# The demo's agent runs on your machine, not in a guest: it refuses what would freeze, stop or change it. (guest-exec and files
+# stay: they do what the one who asks says, with the rights of who started the demo.)
+DANGEROUS = [
+    "guest-fsfreeze-freeze", "guest-fsfreeze-freeze-list", "guest-fsfreeze-thaw", "guest-fstrim",
+    "guest-set-memory-blocks", "guest-set-time", "guest-set-user-password", "guest-set-vcpus",
+    "guest-shutdown", "guest-ssh-add-authorized-keys", "guest-ssh-remove-authorized-keys",
+    "guest-suspend-disk", "guest-suspend-hybrid", "guest-suspend-ram",
+]
+
 
 def say(text):
     print(f"\n\033[1m{text}\033[0m" if sys.stdout.isatty() else f"\n{text}")
@@ -139,6 +148,11 @@ def show_errors(client):
     client.call("guest-no-such-command")
     client.send({"execute": "guest-ping", "arguments": {"x": 1}})
     expect("error" in client.receive(), "an unexpected argument was taken")
+    say("Refused is what this demo's agent must not do to your machine; guest-info tells:")
+    commands = client.call("guest-info")["return"]["supported_commands"]
+    disabled = [command["name"] for command in commands if not command["enabled"]]
+    expect(disabled == DANGEROUS, f"refused are {disabled}")
+    print("    " + ", ".join(disabled))
 
 
 def show_resync(client, path, fifo):
@@ -175,7 +189,8 @@ def start_agent(program, directory, fifo):
                        QGA_CONF=os.path.join(directory, "no.conf"))
     with open(os.path.join(directory, "log"), "wb") as log:
         agent = subprocess.Popen(
-            [program, "-m", "unix-listen", "-p", path, "-t", directory],
+            [program, "-m", "unix-listen", "-p", path, "-t", directory,
+             "-b", ",".join(DANGEROUS)],
             env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             start_new_session=True)
     for _ in range(WAIT_SEC * 100):
@@ -195,6 +210,9 @@ def print_how_to_talk(agent, path, directory):
     say("The agent goes on running. Talk to it:")
     print(f"    socat - UNIX-CONNECT:{path}        then type {{\"execute\": \"guest-ping\"}}")
     print(f"    python3 -c \"{code}\"")
+    print("Refused here, since it runs on your own machine: " + ", ".join(
+        name.removeprefix("guest-") for name in DANGEROUS) + ".")
+    print("Whoever can open the socket may run programs and read and write files as you.")
     print(f"End it with\n    kill {agent.pid}; rm -r {directory}")
 
 
