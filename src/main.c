@@ -3,6 +3,7 @@
  */
 #include "agent/agent.h"
 #include "agent/daemon.h"
+#include "agent/rights.h"
 #include "agent/thaw.h"
 #include "base/block.h"
 #include "base/error.h"
@@ -33,8 +34,10 @@ static const struct config_parts parts = {
 /* Opens everything and, as a daemon, detaches. 0, or -1 with a log line. */
 static int start(struct config *config, struct agent **ret_agent)
 {
-    int r = 0;
+    int r = rights_check(config);
 
+    if (r < 0)
+        return -1;
     if (config->daemonize) {
         r = config_absolute_paths(config);
         if (r < 0)
@@ -44,6 +47,7 @@ static int start(struct config *config, struct agent **ret_agent)
         return -1;
     if (agent_start(config, ret_agent) < 0)
         return -1;
+    rights_tell(config);
     if (config->daemonize && daemon_detach() < 0)
         return -1;
     daemon_notify_ready();

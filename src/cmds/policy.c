@@ -4,6 +4,9 @@
  */
 #include "cmds/policy.h"
 
+#include "base/log.h"
+#include "base/nearest.h"
+
 struct policy {
     size_t count;
     bool allowed[]; /* by row of commands[] */
@@ -18,6 +21,11 @@ static bool list_has(const char *const *list, const char *name)
     return false;
 }
 
+static bool allowed_by(const char *const *allow, const char *const *block, const char *name)
+{
+    return (!allow || list_has(allow, name)) && (!block || !list_has(block, name));
+}
+
 struct policy *policy_new(const char *const *allow, const char *const *block)
 {
     struct policy *policy;
@@ -28,8 +36,7 @@ struct policy *policy_new(const char *const *allow, const char *const *block)
         return NULL;
     policy->count = command_count;
     for (i = 0; i < command_count; i++)
-        policy->allowed[i] = (!allow || list_has(allow, commands[i].name)) &&
-                             (!block || !list_has(block, commands[i].name));
+        policy->allowed[i] = allowed_by(allow, block, commands[i].name);
     return policy;
 }
 
@@ -45,4 +52,45 @@ bool policy_allows(const struct policy *policy, const struct command *command)
 
     assert(row < policy->count);
     return policy->allowed[row];
+}
+
+static void warn_of_name(const char *key, const char *name)
+{
+    struct nearest nearest = { .word = name };
+    const char *meant;
+    size_t i;
+
+    for (i = 0; i < command_count; i++)
+        nearest_offer(&nearest, commands[i].name);
+    meant = nearest_name(&nearest);
+    if (meant)
+        log_warn("%s: '%s' is no command and does nothing, did you mean '%s'?", key, name, meant);
+    else
+        log_warn("%s: '%s' is no command and does nothing", key, name);
+}
+
+unsigned policy_check_names(const char *key, const char *const *names)
+{
+    unsigned unknown = 0;
+
+    for (; names && *names; names++) {
+        if (**names == '\0' || command_find(*names, strlen(*names)))
+            continue;
+        warn_of_name(key, *names);
+        unknown++;
+    }
+    return unknown;
+}
+
+void policy_tell_refused(const char *const *allow, const char *const *block)
+{
+    CLEANUP(buf_done) struct buf names = { 0 };
+    size_t i;
+
+    for (i = 0; i < command_count; i++) {
+        if (!allowed_by(allow, block, commands[i].name))
+            buf_printf(&names, "%s%s", names.len > 0 ? ", " : "", commands[i].name);
+    }
+    if (names.len > 0 && buf_terminate(&names))
+        log_audit("refused by the configuration: %s", names.data);
 }

@@ -2,7 +2,7 @@
  * Policy: which commands the owner of the guest allows.
  *
  * An allow list that was given means that everything else is refused; the block list wins over
- * it. Names are not checked: unknown ones do nothing.
+ * it. Unknown names do nothing: policy_check_names() tells of them.
  *
  * Threads    set up before threads run, then read by any thread without a lock.
  */
@@ -17,3 +17,9 @@ struct policy;
 struct policy *policy_new(const char *const *allow, const char *const *block);
 struct policy *policy_free(struct policy *policy);
 bool policy_allows(const struct policy *policy, const struct command *command);
+
+/* Warns of names that are no command, in the list that `key` names; NULL: no list. How many. */
+unsigned policy_check_names(const char *key, const char *const *names);
+
+/* An audit line with the commands that the lists refuse, if there are any. */
+void policy_tell_refused(const char *const *allow, const char *const *block);

@@ -41,6 +41,10 @@ struct config {
     unsigned freeze_timeout_sec;
     unsigned hook_timeout_sec;
     char **freeze_exclude;
+    bool strict; /* settings that do nothing are errors */
+
+    char list_separator; /* the first one in a list of the file; '\0': none. --dump-conf keeps it */
+    unsigned unknown;    /* keys and groups of the file that do nothing */
 
     bool thaw; /* --thaw: no agent, only a thaw of what an earlier one left; no key of the file */
 };

@@ -25,13 +25,13 @@ static void put_string(const char *string, bool at_start, const char *also, stru
     }
 }
 
-static void put_list(char *const *list, const char *also, struct buf *text)
+static void put_list(char *const *list, char separator, const char *also, struct buf *text)
 {
     size_t i;
 
     for (i = 0; list != NULL && list[i] != NULL; i++) {
         if (i > 0)
-            buf_putc(text, ',');
+            buf_putc(text, separator != '\0' ? separator : ',');
         put_string(list[i], i == 0, also, text);
     }
 }
@@ -64,10 +64,10 @@ bool setting_print(const struct setting *setting, const struct config *config, s
         put_string(*(char *const *)value, true, "", text);
         break;
     case SETTING_NAMES:
-        put_list(*(char **const *)value, "", text);
+        put_list(*(char **const *)value, config->list_separator, "", text);
         break;
     case SETTING_PATHS:
-        put_list(*(char **const *)value, ",;", text);
+        put_list(*(char **const *)value, config->list_separator, ",;", text);
         break;
     case SETTING_COUNT:
         buf_printf(text, "%u", *(const unsigned *)value);

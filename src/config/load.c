@@ -7,6 +7,8 @@
 #include "config/load.h"
 
 #include "base/log.h"
+#include "base/nearest.h"
+#include "base/trust.h"
 #include "config/config_dump.h"
 #include "config/config_file.h"
 #include "config/options.h"
@@ -49,22 +51,68 @@ static void free_valuesp(char ***values)
         free_values(*values);
 }
 
+/* A file that is being read. */
+struct file_values {
+    char **values;    /* raw, by rows of settings[] */
+    unsigned unknown; /* keys and groups that do nothing */
+    bool told_group;  /* ... of which one was told */
+};
+
+static int unknown_group(struct file_values *file, const char *group)
+{
+    file->unknown++;
+    if (!file->told_group)
+        log_warn("config: group [%s] is unknown, its keys do nothing (they belong into [general])",
+                 group);
+    file->told_group = true;
+    return 0;
+}
+
+static int unknown_key(struct file_values *file, const char *key)
+{
+    struct nearest nearest = { .word = key };
+    const char *meant;
+    size_t i;
+
+    for (i = 0; i < setting_count; i++)
+        nearest_offer(&nearest, settings[i].key);
+    meant = nearest_name(&nearest);
+    file->unknown++;
+    if (meant != NULL)
+        log_warn("config: key '%s' is unknown and does nothing, did you mean '%s'?", key, meant);
+    else
+        log_warn("config: key '%s' is unknown and does nothing", key);
+    return 0;
+}
+
 /* config_file_fn: keeps the raw value of a key that is in the table. */
 static int keep_value(void *ctx, const char *group, const char *key, const char *raw,
                       struct cmd_error *reterr)
 {
-    char **values = ctx;
+    struct file_values *file = ctx;
     const struct setting *setting = setting_find(key);
     char *copy;
 
-    if (setting == NULL || strcmp(group, "general") != 0)
-        return 0;
+    if (strcmp(group, "general") != 0)
+        return unknown_group(file, group);
+    if (setting == NULL)
+        return unknown_key(file, key);
     copy = strdup(raw);
     if (copy == NULL)
         return cmd_fail(reterr, "%s", err_text(ENOMEM));
-    free(values[setting - settings]);
-    values[setting - settings] = copy;
+    free(file->values[setting - settings]);
+    file->values[setting - settings] = copy;
     return 0;
+}
+
+bool config_warn_untrusted(const char *key, const char *path)
+{
+    char reason[TRUST_REASON_MAX];
+
+    if (path == NULL || path_is_trusted(path, reason) != -EPERM)
+        return false;
+    log_warn("%s: '%s' may be changed by others than root: %s", key, path, reason);
+    return true;
 }
 
 static int set_values(struct config *config, char *const *values, struct cmd_error *reterr)
@@ -88,10 +136,11 @@ static int load_file(struct config *config, const char *path, bool required)
 {
     CLEANUP(cmd_error_done) struct cmd_error error = { 0 };
     CLEANUP(free_valuesp) char **values = calloc(setting_count, sizeof(*values));
+    struct file_values file = { .values = values };
     int r = -ENOMEM;
 
     if (values != NULL)
-        r = config_file_read(path, keep_value, values, &error);
+        r = config_file_read(path, keep_value, &file, &error);
     if (r == -ENOENT && !required)
         return 0;
     if (r == 0)
@@ -99,6 +148,7 @@ static int load_file(struct config *config, const char *path, bool required)
     if (r < 0)
         log_err("error loading configuration from path: %s, %s", path,
                 error.text != NULL ? error.text : err_text(r));
+    config->unknown = file.unknown + config_warn_untrusted("config", path);
     return r < 0 ? -1 : 0;
 }
 
@@ -117,6 +167,18 @@ static bool socket_passed(void)
     return pid != NULL && getenv("LISTEN_FDS") != NULL && strtol(pid, NULL, 10) == getpid();
 }
 
+/* The methods without a path of their own. */
+static bool needs_path(const char *method)
+{
+    return strcmp(method, "unix-listen") == 0 || strcmp(method, "vsock-listen") == 0;
+}
+
+static int unknown_method(const char *method)
+{
+    log_err("unsupported channel method/type: %s", method);
+    return -1;
+}
+
 /* The path that the method has by itself. 0, or -1 with a log line. */
 static int complete_path(struct config *config, const struct config_parts *parts)
 {
@@ -126,6 +188,8 @@ static int complete_path(struct config *config, const struct config_parts *parts
     if (config->path != NULL)
         return 0;
     path = parts->default_path(config->method);
+    if (path == NULL && !socket_passed() && !needs_path(config->method))
+        return unknown_method(config->method);
     if (path == NULL && socket_passed())
         return 0;
     if (path == NULL) {
@@ -152,6 +216,15 @@ static enum config_result print_config(const struct config *config)
     return CONFIG_DONE;
 }
 
+static bool is_strict_enough(const struct config *config)
+{
+    if (!config->strict || config->unknown == 0 || config->thaw) /* a thaw is never refused */
+        return true;
+    log_err("config: %u settings are wrong (see the warnings above), and strict=true",
+            config->unknown);
+    return false;
+}
+
 enum config_result config_load(int argc, char **argv, const struct config_parts *parts,
                                struct config *ret_config)
 {
@@ -170,7 +243,9 @@ enum config_result config_load(int argc, char **argv, const struct config_parts 
         return result;
     if (complete_path(ret_config, parts) < 0)
         return CONFIG_FAILED;
-    return dump ? print_config(ret_config) : CONFIG_RUN;
+    if (dump)
+        return print_config(ret_config);
+    return is_strict_enough(ret_config) ? CONFIG_RUN : CONFIG_FAILED;
 }
 
 /* NULL and absolute paths stay as they are. */

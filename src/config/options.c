@@ -128,7 +128,7 @@ static bool act_now(int option, const char *argument, const char *prog,
         print_help(prog, parts);
         return true;
     case 'V':
-        printf("QEMU Guest Agent %s\npqga %s\n", PQGA_QEMU_VERSION, PQGA_VERSION);
+        printf("QEMU Guest Agent %s (pqga %s)\n", PQGA_QEMU_VERSION, PQGA_VERSION);
         return true;
     case 'a':
     case 'b':

@@ -58,6 +58,8 @@ const struct setting settings[] = {
       .unit = "seconds", .summary = "end a freeze hook that runs longer" },
     { .key = "freeze-exclude", .type = SETTING_PATHS, .offset = AT(freeze_exclude),
       .unit = "list of mount points", .summary = "filesystems that are never frozen" },
+    { .key = "strict", .type = SETTING_BOOL, .offset = AT(strict), .fallback = "false",
+      .unit = "true or false", .summary = "end at start where a setting would do nothing" },
 };
 /* clang-format on */
 const size_t setting_count = ARRAY_LEN(settings);

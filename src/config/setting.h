@@ -4,8 +4,9 @@
  *
  * Threads    main, before threads run.
  * Ownership  values are allocated and belong to the configuration (config_done()).
- * Lists      are separated by ',' or ';'. Empty names between separators are kept, as qemu-ga
- *            does; an empty text is no list at all.
+ * Lists      are separated by ',' or ';'. Blanks around names are cut. Empty names between
+ *            separators are kept, as qemu-ga does (a list of nothing but an empty name allows
+ *            nothing); an empty text is no list at all.
  */
 #pragma once
 

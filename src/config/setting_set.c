@@ -57,6 +57,28 @@ static const char *item_end(const char *text, bool escapes)
     return text;
 }
 
+static bool is_blank(char c)
+{
+    return c != '\0' && strchr(" \t\n\f\r", c) != NULL;
+}
+
+/* A name without the blanks around it: "a, b" are two names. */
+static char *copy_name(const char *text, const char *end)
+{
+    while (text < end && is_blank(*text))
+        text++;
+    while (text < end && is_blank(end[-1]))
+        end--;
+    return strndup(text, (size_t)(end - text));
+}
+
+static char *copy_path(const char *key, const char *text, const char *end, struct cmd_error *reterr)
+{
+    CLEANUP(free_ptr) char *raw = strndup(text, (size_t)(end - text));
+
+    return raw == NULL ? NULL : config_file_string(key, raw, ",;", reterr);
+}
+
 /* Splits `text`; with `key`, the items hold escapes, which are taken out. */
 static int list_split(const char *text, const char *key, char ***ret_list, struct cmd_error *reterr)
 {
@@ -64,13 +86,8 @@ static int list_split(const char *text, const char *key, char ***ret_list, struc
 
     while (*text != '\0' || list != NULL) {
         const char *end = item_end(text, key != NULL);
-        CLEANUP(free_ptr) char *raw = strndup(text, (size_t)(end - text));
-        char *item;
+        char *item = key != NULL ? copy_path(key, text, end, reterr) : copy_name(text, end);
 
-        if (raw != NULL && key != NULL)
-            item = config_file_string(key, raw, ",;", reterr);
-        else
-            item = TAKE_PTR(raw);
         if (list_append(&list, item) < 0) {
             list_free(list);
             return cmd_fail(reterr, "%s", err_text(ENOMEM)); /* unless there was an error before */
@@ -102,8 +119,11 @@ static int list_join(char ***list, char **more)
 static int add_list(const struct setting *setting, struct config *config, const char *text,
                     bool escapes, struct cmd_error *reterr)
 {
+    char separator = *item_end(text, escapes);
     char **list = NULL;
 
+    if (config->list_separator == '\0')
+        config->list_separator = separator;
     if (list_split(text, escapes ? setting->key : NULL, &list, reterr) < 0)
         return -1;
     if (list_join(value_of(setting, config), list) < 0)

@@ -39,6 +39,7 @@ static void options_end_with_the_references_status(void **state)
         { { "-a", "help" }, 0, "guest-set-vcpus\n" },
         { { "-D" }, 0, "[general]\ndaemon=false\nmethod=virtio-serial\npath=/dev/virtio-ports/" },
         { { "--bogus" }, 1, "--help' for more information.\n" },
+        { { "-m", "foo" }, 1, "unsupported channel method/type: foo" },
         { { "-m" }, 1, "--help' for more information.\n" },
         { { "-m", "bogus", "-p", "/x", "-t", "/tmp" },
           1,
@@ -62,6 +63,42 @@ static void options_end_with_the_references_status(void **state)
         if (status != runs[i].status || !strstr(output, runs[i].text))
             fail_msg("run %zu (%s): status %d, printed: %s", i, runs[i].arguments[0], status,
                      output);
+        free(output);
+    }
+}
+
+/* What asks for the version reads a line. */
+static void version_is_one_line(void **state)
+{
+    static const char *const arguments[] = { "-V", NULL };
+    char *output;
+
+    assert_int_equal(run_agent(arguments, &output), 0);
+    assert_ptr_equal(strchr(output, '\n'), output + strlen(output) - 1);
+    free(output);
+}
+
+/* A block list that would do nothing ends the start, if the owner wants that. */
+static void strict_configuration_ends_the_start(void **state)
+{
+    static const struct {
+        const char *text, *told;
+    } files[] = {
+        { "[general]\nstrict=true\nblock-rpcs=guest-exce\n", "did you mean 'guest-exec'?" },
+        { "[general]\nstrict=true\nblock_rpcs=guest-exec\n", "did you mean 'block-rpcs'?" },
+        { "[general]\nstrict=1\nstatedir=/tmp\n", "may be changed by others than root: /tmp is" },
+    };
+    const char *path = agent_path(*state, "config");
+    const char *const arguments[] = { "-m", "unix-listen", "-p", agent_path(*state, "s"),
+                                      "-c", path,          NULL };
+
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        char *output;
+
+        write_file(path, files[i].text, strlen(files[i].text));
+        assert_int_equal(run_agent(arguments, &output), 1);
+        if (!strstr(output, files[i].told) || !strstr(output, "strict=true"))
+            fail_msg("file %zu: %s", i, output);
         free(output);
     }
 }
@@ -203,6 +240,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_end_with_the_references_status),
+        cmocka_unit_test(version_is_one_line),
+        IN_DIR(strict_configuration_ends_the_start),
         cmocka_unit_test(every_command_is_listed_once_a_line),
         IN_DIR(a_broken_configuration_is_told),
         IN_DIR(the_command_line_beats_the_file_and_lists_add_up),

@@ -1,4 +1,6 @@
+#include "base/log.h"
 #include "unit/cmds/fixture.h"
+#include "unit/tempdir.h"
 
 static bool allows(const char *const *allow, const char *const *block, const char *name)
 {
@@ -50,6 +52,39 @@ static void names_are_exact_and_unknown_ones_do_nothing(void **state)
         assert_true(allows(NULL, block, commands[i].name));
 }
 
+static void names_that_are_no_command_are_warned_of(void **dir)
+{
+    const char *const names[] = { "guest-exec", "guest-exce", "Guest-Ping", "", "help me", NULL };
+    const char *log;
+
+    assert_int_equal(log_init(tempdir_path(dir, "log"), false), 0);
+    assert_int_equal(policy_check_names("block-rpcs", names), 3);
+    assert_int_equal(policy_check_names("allow-rpcs", NULL), 0);
+    log_done();
+    log = tempdir_read(dir, "log");
+    assert_non_null(strstr(log, "warning: block-rpcs: 'guest-exce' is no command and does nothing, "
+                                "did you mean 'guest-exec'?\n"));
+    assert_non_null(strstr(log, "'Guest-Ping' is no command and does nothing, did you mean "
+                                "'guest-ping'?\n"));
+    assert_non_null(strstr(log, "'help me' is no command and does nothing\n"));
+}
+
+static void log_says_what_is_refused(void **dir)
+{
+    const char *const allow[] = { "guest-ping", "guest-exec", "guest-sync", NULL };
+    const char *const block[] = { "guest-exec", NULL };
+
+    assert_int_equal(log_init(tempdir_path(dir, "log"), true), 0);
+    policy_tell_refused(NULL, NULL);
+    assert_string_equal(tempdir_read(dir, "log"), "");
+    policy_tell_refused(NULL, block);
+    assert_non_null(
+        strstr(tempdir_read(dir, "log"), "info: refused by the configuration: guest-exec\n"));
+    policy_tell_refused(allow, block);
+    log_done();
+    assert_non_null(strstr(tempdir_read(dir, "log"), "guest-suspend-ram, guest-sync-delimited\n"));
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -57,6 +92,8 @@ int main(void)
         cmocka_unit_test(an_allow_list_refuses_everything_else_even_if_empty),
         cmocka_unit_test(the_block_list_wins_over_the_allow_list),
         cmocka_unit_test(names_are_exact_and_unknown_ones_do_nothing),
+        TEST_IN_TEMPDIR(names_that_are_no_command_are_warned_of),
+        TEST_IN_TEMPDIR(log_says_what_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,8 @@
 
 #include "unit/config/config_fixture.h"
 
+#include <sys/stat.h>
+
 static void defaults_are_those_of_the_documents(void **state)
 {
     CLEANUP(config_done) struct config config;
@@ -199,7 +201,7 @@ static void range_is_told_with_the_refusal(void **state)
 
 static void listening_method_needs_a_path(void **state)
 {
-    static const char *const methods[] = { "unix-listen", "vsock-listen", "bogus" };
+    static const char *const methods[] = { "unix-listen", "vsock-listen" };
     struct fixture *f = *state;
     size_t i;
 
@@ -209,6 +211,80 @@ static void listening_method_needs_a_path(void **state)
         assert_int_equal(fixture_load(f, &config, "-m", methods[i], NULL), CONFIG_FAILED);
         assert_non_null(strstr(f->err, "must specify a path for this channel"));
     }
+}
+
+static void unknown_method_is_named(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP(config_done) struct config config;
+
+    assert_int_equal(fixture_load(f, &config, "-m", "foo", NULL), CONFIG_FAILED);
+    assert_non_null(strstr(f->err, "unsupported channel method/type: foo"));
+}
+
+static void blanks_around_names_are_cut(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP(config_done) struct config config;
+
+    setenv(
+        "QGA_CONF",
+        fixture_write(f, "conf", "[general]\nblock-rpcs=guest-exec, guest-ping ;\tguest-info \n"),
+        1);
+    assert_int_equal(fixture_load(f, &config, "-a", " guest-sync , guest-exec\n", NULL),
+                     CONFIG_RUN);
+    assert_list(config.block_rpcs, "guest-exec", "guest-ping", "guest-info", NULL);
+    assert_list(config.allow_rpcs, "guest-sync", "guest-exec", NULL);
+}
+
+static void list_of_blanks_still_allows_nothing(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP(config_done) struct config config;
+
+    assert_int_equal(fixture_load(f, &config, "-a", " ", NULL), CONFIG_RUN);
+    assert_list(config.allow_rpcs, "", NULL);
+}
+
+static void settings_that_do_nothing_are_warned_of(void **state)
+{
+    static const struct {
+        const char *text, *warning;
+    } files[] = {
+        { "[general]\nblock_rpcs=guest-exec\n",
+          "key 'block_rpcs' is unknown and does nothing, did you mean 'block-rpcs'?" },
+        { "[general]\nAllow-RPCs=guest-ping\n", "did you mean 'allow-rpcs'?" },
+        { "[general]\nallow-rpcs[de]=guest-ping\n", "key 'allow-rpcs[de]' is unknown" },
+        { "[general]\nwhatever=1\n", "key 'whatever' is unknown and does nothing\n" },
+        { "[General]\nblock-rpcs=guest-exec\n", "group [General] is unknown" },
+    };
+    struct fixture *f = *state;
+    char strict[200];
+
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        CLEANUP(config_done) struct config config, strictly;
+
+        setenv("QGA_CONF", fixture_write(f, "conf", files[i].text), 1);
+        assert_int_equal(fixture_load(f, &config, NULL), CONFIG_RUN);
+        assert_non_null(strstr(f->err, files[i].warning));
+        snprintf(strict, sizeof(strict), "%s[general]\nstrict=true\n", files[i].text);
+        setenv("QGA_CONF", fixture_write(f, "conf", strict), 1);
+        assert_int_equal(fixture_load(f, &strictly, NULL), CONFIG_FAILED);
+        assert_non_null(strstr(f->err, "strict=true"));
+    }
+}
+
+static void file_that_others_may_change_is_warned_of(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP(config_done) struct config config, strictly;
+
+    setenv("QGA_CONF", fixture_write(f, "conf", "[general]\n"), 1);
+    assert_int_equal(chmod(fixture_path(f, "conf"), 0666), 0);
+    assert_int_equal(fixture_load(f, &config, NULL), CONFIG_RUN);
+    assert_non_null(strstr(f->err, "may be changed by others than root"));
+    fixture_write(f, "conf", "[general]\nstrict=true\n");
+    assert_int_equal(fixture_load(f, &strictly, NULL), CONFIG_FAILED);
 }
 
 static void passed_socket_stands_in_for_the_path(void **state)
@@ -259,6 +335,11 @@ int main(void)
         CASE(values_out_of_range_are_refused_by_name),
         CASE(range_is_told_with_the_refusal),
         CASE(listening_method_needs_a_path),
+        CASE(unknown_method_is_named),
+        CASE(blanks_around_names_are_cut),
+        CASE(list_of_blanks_still_allows_nothing),
+        CASE(settings_that_do_nothing_are_warned_of),
+        CASE(file_that_others_may_change_is_warned_of),
         CASE(passed_socket_stands_in_for_the_path),
         CASE(relative_paths_become_absolute_for_a_daemon),
     };

@@ -74,10 +74,28 @@ static void dump_of_a_dump_is_the_same(void **state)
     assert_string_equal(second.path, " \t x\\y\nz ");
     assert_string_equal(second.logfile, "\xc3\xa9,;#[");
     assert_string_equal(second.statedir, "");
-    assert_list(second.block_rpcs, " a", "", "b c", "d", NULL);
+    assert_list(second.block_rpcs, "a", "", "b c", "d", NULL);
     assert_list(second.allow_rpcs, "", "", NULL);
     assert_int_equal(second.resync_grace_ms, 50);
     assert_list(second.freeze_exclude, " /a,b", "/c;d", "/e\\f", NULL);
+}
+
+/* A key file has one separator for its reader: what came with ';' is read back with it. */
+static void separator_of_lists_is_kept(void **state)
+{
+    struct fixture *f = *state;
+    CLEANUP(config_done) struct config config, options;
+
+    setenv("QGA_CONF",
+           fixture_write(f, "conf",
+                         "[general]\nblock-rpcs=guest-ping;guest-get-time\nallow-rpcs=a;b\n"),
+           1);
+    assert_int_equal(fixture_load(f, &config, "-b", "guest-info", "-D", NULL), CONFIG_DONE);
+    assert_non_null(strstr(f->out, "\nblock-rpcs=guest-ping;guest-get-time;guest-info\n"));
+    assert_non_null(strstr(f->out, "\nallow-rpcs=a;b\n"));
+    setenv("QGA_CONF", "", 1);
+    assert_int_equal(fixture_load(f, &options, "-b", "a,b", "-D", NULL), CONFIG_DONE);
+    assert_non_null(strstr(f->out, "\nblock-rpcs=a,b\n"));
 }
 
 /* The values of `dump` up to its lists, whose order means nothing. */
@@ -112,9 +130,8 @@ static void qemu_ga_reads_the_dump_back(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        CASE(keys_come_in_the_order_of_qemu_ga),
-        CASE(optional_keys_stand_in_their_places),
-        CASE(dump_of_a_dump_is_the_same),
+        CASE(keys_come_in_the_order_of_qemu_ga), CASE(optional_keys_stand_in_their_places),
+        CASE(dump_of_a_dump_is_the_same),        CASE(separator_of_lists_is_kept),
         CASE(qemu_ga_reads_the_dump_back),
     };
 

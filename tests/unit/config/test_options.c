@@ -81,6 +81,27 @@ static void last_of_several_equal_options_counts_and_operands_do_not(void **stat
     assert_string_equal(config.path, "/b");
 }
 
+/* As units pass what /etc/sysconfig/qemu-ga and /etc/default/qemu-guest-agent hold: an unset variable
+ * is an empty word or an empty value. */
+static void variables_of_units_are_understood(void **state)
+{
+    CLEANUP(config_done) struct config config, empty;
+
+    assert_int_equal(fixture_load(*state, &config, "--method=unix-listen", "--path=/x",
+                                  "--allow-rpcs=guest-sync-delimited,guest-sync,guest-ping",
+                                  "--block-rpcs=guest-exec", "-F/etc/qemu-ga/fsfreeze-hook", NULL),
+                     CONFIG_RUN);
+    assert_list(config.allow_rpcs, "guest-sync-delimited", "guest-sync", "guest-ping", NULL);
+    assert_list(config.block_rpcs, "guest-exec", NULL);
+    assert_string_equal(config.fsfreeze_hook, "/etc/qemu-ga/fsfreeze-hook");
+    assert_int_equal(fixture_load(*state, &empty, "--method=unix-listen", "--path=/x", "",
+                                  "--allow-rpcs=", "--block-rpcs=", "-b", "", "-F", NULL),
+                     CONFIG_RUN);
+    assert_null(empty.allow_rpcs);
+    assert_null(empty.block_rpcs);
+    assert_string_equal(empty.fsfreeze_hook, "/etc/qemu/fsfreeze-hook");
+}
+
 static void unknown_option_fails_in_the_words_of_qemu_ga(void **state)
 {
     static const char *const options[] = { "--zork", "-Q", "-m", "--path", "--bl" };
@@ -102,7 +123,7 @@ static void version_is_the_one_hosts_know(void **state)
     CLEANUP(config_done) struct config config;
 
     assert_int_equal(fixture_load(f, &config, "-V", NULL), CONFIG_DONE);
-    assert_string_equal(f->out, "QEMU Guest Agent " PQGA_QEMU_VERSION "\npqga " PQGA_VERSION "\n");
+    assert_string_equal(f->out, "QEMU Guest Agent " PQGA_QEMU_VERSION " (pqga " PQGA_VERSION ")\n");
     config_done(&config);
     assert_int_equal(fixture_load(f, &config, "--version", "--zork", NULL), CONFIG_DONE);
 }
@@ -166,6 +187,7 @@ int main(void)
         CASE(daemonize_alone_uses_the_default_port_and_pid_file),
         CASE(hook_option_takes_an_attached_argument_only),
         CASE(last_of_several_equal_options_counts_and_operands_do_not),
+        CASE(variables_of_units_are_understood),
         CASE(unknown_option_fails_in_the_words_of_qemu_ga),
         CASE(version_is_the_one_hosts_know),
         CASE(error_before_version_is_met_first),

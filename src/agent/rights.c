@@ -1,0 +1,31 @@
+#include "agent/rights.h"
+
+#include "base/log.h"
+#include "cmds/policy.h"
+#include "config/load.h"
+
+int rights_check(const struct config *config)
+{
+    CLEANUP(free_ptr) char *scripts = NULL;
+    unsigned wrong;
+
+    wrong = policy_check_names("block-rpcs", (const char *const *)config->block_rpcs);
+    wrong += policy_check_names("allow-rpcs", (const char *const *)config->allow_rpcs);
+    wrong += config_warn_untrusted("statedir", config->statedir);
+    if (config->fsfreeze_hook) {
+        wrong += config_warn_untrusted("fsfreeze-hook", config->fsfreeze_hook);
+        if (asprintf(&scripts, "%s.d", config->fsfreeze_hook) < 0)
+            scripts = NULL;
+        wrong += config_warn_untrusted("fsfreeze-hook", scripts);
+    }
+    if (wrong == 0 || !config->strict)
+        return 0;
+    log_err("%u settings are wrong (see the warnings above), and strict=true", wrong);
+    return -1;
+}
+
+void rights_tell(const struct config *config)
+{
+    policy_tell_refused((const char *const *)config->allow_rpcs,
+                        (const char *const *)config->block_rpcs);
+}

@@ -1,0 +1,15 @@
+/*
+ * What the owner of the guest wrote to protect it, and whether it does.
+ *
+ * Threads    main, before threads run.
+ */
+#pragma once
+
+#include "config/config.h"
+
+/* Warns of names of commands that there are not, and of hook and state directory that others than root
+ * may change. 0, or -1 with a log line: there was something, and the configuration is strict. */
+int rights_check(const struct config *config);
+
+/* An audit line with the commands that are refused, if there are any. Behind log_init(). */
+void rights_tell(const struct config *config);
