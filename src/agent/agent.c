@@ -39,6 +39,7 @@ struct agent {
     struct state *state;
     struct cmd_env env; /* what all ports have in common */
     struct freeze_config *freeze;
+    struct peer_rules peers;
     struct port_list ports;
 
     struct loop loop;
@@ -90,6 +91,18 @@ static int make_commands(struct agent *agent)
     return agent->env.files && agent->env.execs && agent->env.policy ? 0 : -ENOMEM;
 }
 
+static int parse_peers(struct agent *agent)
+{
+    CLEANUP(cmd_error_done) struct cmd_error error = { 0 };
+    const struct config *config = agent->config;
+    int r = peer_rules_parse((const char *const *)config->unix_peers,
+                             (const char *const *)config->vsock_peers, &agent->peers, &error);
+
+    if (r < 0)
+        log_err("%s", error.text);
+    return r < 0 ? -EINVAL : 0;
+}
+
 /* The port of the options; further ones would be made here, each with a policy of its own. */
 static int open_ports(struct agent *agent)
 {
@@ -99,6 +112,7 @@ static int open_ports(struct agent *agent)
         .path = config->path,
         .retry = config->retry_path,
         .max_clients = config->max_clients,
+        .peers = &agent->peers,
     };
     struct port *port = port_new(&port_config);
 
@@ -139,6 +153,8 @@ int agent_start(const struct config *config, struct agent **ret_agent)
         r = open_log(config);
     if (r == 0)
         r = make_commands(agent);
+    if (r == 0)
+        r = parse_peers(agent);
     if (r == 0) {
         signals_block();
         r = open_ports(agent);
@@ -281,6 +297,7 @@ struct agent *agent_free(struct agent *agent)
     signals_done(&agent->signals);
     loop_done(&agent->loop);
     free_ports(agent);
+    peer_rules_done(&agent->peers);
     exec_table_free(agent->env.execs);
     file_table_free(agent->env.files);
     policy_free(agent->env.policy);

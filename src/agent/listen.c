@@ -45,7 +45,18 @@ static void client_ended(struct client *client)
     accept_again(listener);
 }
 
-/* Whoever connects is taken; a check of the peer's credentials belongs here. */
+/* True if the peer may talk to the agent. */
+static bool check_peer(const struct listener *listener, int fd)
+{
+    struct peer peer = peer_of(fd);
+    bool allowed = peer_is_allowed(listener->peers, &peer);
+    char text[PEER_TEXT_MAX];
+
+    log_audit("%s: peer %s %s", channel_method_name(channel_method_of(listener->channel)),
+              peer_text(&peer, text), allowed ? "connected" : "refused");
+    return allowed;
+}
+
 static void add_client(struct listener *listener, int fd)
 {
     struct client *client = reader_new(listener->origin, listener->channel, fd,
@@ -79,15 +90,20 @@ static void listener_ready(struct source *source, uint32_t events)
             loop_set_timer_in(loop_of(listener), &listener->pause, ACCEPT_PAUSE_NS);
             break;
         }
-        add_client(listener, fd);
+        if (check_peer(listener, fd))
+            add_client(listener, fd);
+        else
+            fd_close(fd);
     }
     stop_accepting(listener);
 }
 
-void listener_init(struct listener *listener, struct origin *origin, unsigned max_clients)
+void listener_init(struct listener *listener, struct origin *origin, const struct peer_rules *peers,
+                   unsigned max_clients)
 {
     *listener = (struct listener){
         .origin = origin,
+        .peers = peers,
         .max_clients = max_clients,
         .source.ready = listener_ready,
         .pause.fire = pause_over,

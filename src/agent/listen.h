@@ -1,5 +1,6 @@
 /*
- * A listener: who connects to its socket becomes a client, up to a number of them.
+ * A listener: who may connect to its socket becomes a client, up to a number of them. Who may not is
+ * disconnected and named in the audit.
  *
  * Threads    the I/O thread.
  * Ownership  embedded in its port, which owns the channel.
@@ -7,11 +8,13 @@
 #pragma once
 
 #include "io/channel.h"
+#include "io/peer.h"
 #include "session/service.h"
 
 struct listener {
     struct origin *origin;
     struct channel *channel;
+    const struct peer_rules *peers;
     unsigned max_clients;
     unsigned client_count;
     bool is_accepting; /* the socket is watched */
@@ -19,7 +22,8 @@ struct listener {
     struct timer pause; /* set: accepting failed, and is tried again */
 };
 
-void listener_init(struct listener *listener, struct origin *origin, unsigned max_clients);
+void listener_init(struct listener *listener, struct origin *origin, const struct peer_rules *peers,
+                   unsigned max_clients);
 
 /* Takes clients of `channel` from now on. */
 void listener_start(struct listener *listener, struct channel *channel);

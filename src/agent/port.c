@@ -30,7 +30,7 @@ static int open_channel(struct port *port)
         log_err("must specify a path for this channel");
         return -EINVAL;
     }
-    return channel_open(method, path, &port->channel);
+    return channel_open(method, path, peer_socket_mode(port->config.peers), &port->channel);
 }
 
 int port_open(struct port *port)
@@ -101,7 +101,7 @@ struct port *port_new(const struct port_config *config)
         return NULL;
     port->config = *config;
     port->retry.fire = retry;
-    listener_init(&port->listener, &port->origin, config->max_clients);
+    listener_init(&port->listener, &port->origin, config->peers, config->max_clients);
     serial_init(&port->serial, &port->origin, serial_lost);
     return port;
 }

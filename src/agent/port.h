@@ -14,6 +14,7 @@ struct port_config {
     const char *method, *path; /* borrowed; path NULL: the method's default */
     bool retry;                /* opens the channel again and again when it is not there or fails */
     unsigned max_clients;      /* of a listening socket */
+    const struct peer_rules *peers; /* borrowed: who may connect to a listening socket */
 };
 
 struct port {

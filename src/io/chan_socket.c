@@ -17,11 +17,12 @@
 
 #define SOCKET_FLAGS (SOCK_NONBLOCK | SOCK_CLOEXEC)
 
-static int listen_at(int domain, const struct sockaddr *address, socklen_t len)
+/* A unix socket's file gets the mode that the socket has when it is bound, less the umask. */
+static int listen_at(int domain, mode_t mode, const struct sockaddr *address, socklen_t len)
 {
     CLEANUP(fd_closep) int fd = socket(domain, SOCK_STREAM | SOCKET_FLAGS, 0);
 
-    if (fd < 0 || bind(fd, address, len) < 0 || listen(fd, SOMAXCONN) < 0)
+    if (fd < 0 || fchmod(fd, mode) < 0 || bind(fd, address, len) < 0 || listen(fd, SOMAXCONN) < 0)
         return -errno;
     return TAKE_FD(fd);
 }
@@ -38,7 +39,21 @@ static int remove_old_socket(const char *path)
     return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-static int listen_unix(const char *path)
+/* What the umask took away. Nothing but a socket is touched, wherever the path leads by now. */
+static void widen_mode(const char *path, mode_t mode)
+{
+    CLEANUP(fd_closep) int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    char by_fd[32];
+    struct stat stat;
+
+    if (fd < 0 || fstat(fd, &stat) < 0 || !S_ISSOCK(stat.st_mode))
+        return;
+    snprintf(by_fd, sizeof(by_fd), "/proc/self/fd/%d", fd);
+    if (chmod(by_fd, mode) < 0)
+        log_warn("cannot open socket '%s' to its peers: %s", path, err_text(errno));
+}
+
+static int listen_unix(const char *path, mode_t mode)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     int r;
@@ -49,12 +64,16 @@ static int listen_unix(const char *path)
         return -ENAMETOOLONG;
     strcpy(address.sun_path, path);
     r = remove_old_socket(path);
-    return r < 0 ? r : listen_at(AF_UNIX, (const struct sockaddr *)&address, sizeof(address));
+    if (r == 0)
+        r = listen_at(AF_UNIX, mode, (const struct sockaddr *)&address, sizeof(address));
+    if (r >= 0 && mode != CHANNEL_SOCKET_MODE)
+        widen_mode(path, mode);
+    return r;
 }
 
-int socket_listen_unix(const char *path)
+int socket_listen_unix(const char *path, mode_t mode)
 {
-    int fd = listen_unix(path);
+    int fd = listen_unix(path, mode);
 
     if (fd < 0)
         log_err("Failed to bind socket to %s: %s", path, err_text(fd));
@@ -101,7 +120,7 @@ int socket_listen_vsock(const char *address)
         log_err("error parsing address '%s': CID:PORT expected", address);
         return -EINVAL;
     }
-    fd = listen_at(AF_VSOCK, (const struct sockaddr *)&parsed, sizeof(parsed));
+    fd = listen_at(AF_VSOCK, CHANNEL_SOCKET_MODE, (const struct sockaddr *)&parsed, sizeof(parsed));
     if (fd < 0)
         log_err("Failed to bind socket to %s: %s", address, err_text(fd));
     return fd;

@@ -39,6 +39,11 @@ const char *channel_method_name(enum channel_method method)
     return methods[method].name;
 }
 
+enum channel_method channel_method_of(const struct channel *channel)
+{
+    return channel->method;
+}
+
 const char *channel_default_path(enum channel_method method)
 {
     return methods[method].default_path;
@@ -72,7 +77,7 @@ static int open_endpoint(const struct channel *channel)
     case CHANNEL_ISA_SERIAL:
         return serial_port_open(&channel->root, channel->path);
     case CHANNEL_UNIX_LISTEN:
-        return socket_listen_unix(channel->path);
+        return socket_listen_unix(channel->path, channel->socket_mode);
     case CHANNEL_VSOCK_LISTEN:
         return socket_listen_vsock(channel->path);
     }
@@ -80,7 +85,7 @@ static int open_endpoint(const struct channel *channel)
 }
 
 int channel_open_at(const struct sysroot *root, enum channel_method method, const char *path,
-                    struct channel **ret_channel)
+                    mode_t socket_mode, struct channel **ret_channel)
 {
     struct channel *channel;
 
@@ -93,6 +98,7 @@ int channel_open_at(const struct sysroot *root, enum channel_method method, cons
     channel = channel_new(root, method, path);
     if (!channel)
         return -ENOMEM;
+    channel->socket_mode = socket_mode;
     channel->fd = open_endpoint(channel);
     if (channel->fd < 0) {
         int r = channel->fd;
@@ -106,11 +112,12 @@ int channel_open_at(const struct sysroot *root, enum channel_method method, cons
     return 0;
 }
 
-int channel_open(enum channel_method method, const char *path, struct channel **ret_channel)
+int channel_open(enum channel_method method, const char *path, mode_t socket_mode,
+                 struct channel **ret_channel)
 {
     const struct sysroot real = { "" };
 
-    return channel_open_at(&real, method, path, ret_channel);
+    return channel_open_at(&real, method, path, socket_mode, ret_channel);
 }
 
 /* The number in environment variable `name`; -1 if there is none. */

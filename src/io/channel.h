@@ -31,17 +31,23 @@ enum channel_method {
 
 struct channel;
 
+/* Of a unix socket's file: for root and the agent's user alone. */
+#define CHANNEL_SOCKET_MODE ((mode_t)0600)
+
 /* -EINVAL if the name is no method. */
 int channel_method_parse(const char *name, enum channel_method *ret_method);
 const char *channel_method_name(enum channel_method method);
+enum channel_method channel_method_of(const struct channel *channel);
 /* The path used when none is given; NULL if the method needs one. */
 const char *channel_default_path(enum channel_method method);
 
 /* Opens a port or starts to listen. On failure -errno and a log line in qemu-ga's words
  * ("error opening channel 'P': No such file or directory", "Failed to bind socket to P: ...").
  * virtio-serial: when the default link is missing the port is looked up by name in
- * /sys/class/virtio-ports. A unix socket replaces an existing socket file. */
-int channel_open(enum channel_method method, const char *path, struct channel **ret_channel);
+ * /sys/class/virtio-ports. A unix socket replaces an existing socket file; its own has `socket_mode`
+ * from the start. */
+int channel_open(enum channel_method method, const char *path, mode_t socket_mode,
+                 struct channel **ret_channel);
 
 /* A listening socket passed by the service manager (LISTEN_PID, LISTEN_FDS; sd_listen_fds(3)).
  * 1 and a channel; 0: none was passed; -EINVAL: more than one, or no listening stream socket of

@@ -13,12 +13,13 @@ struct channel {
     enum channel_method method;
     struct sysroot root; /* where /dev and /sys are */
     char *path;          /* NULL: a passed socket */
+    mode_t socket_mode;  /* of a unix socket's file */
     int fd;              /* listening socket or port; -1 while a port waits to be opened again */
 };
 
 /* channel_open() below a root prefix: ports only; a socket's path is taken as it is. */
 int channel_open_at(const struct sysroot *root, enum channel_method method, const char *path,
-                    struct channel **ret_channel);
+                    mode_t socket_mode, struct channel **ret_channel);
 
 int virtio_port_open(const struct sysroot *root, const char *path);
 int serial_port_open(const struct sysroot *root, const char *path);
@@ -26,7 +27,7 @@ int serial_port_open(const struct sysroot *root, const char *path);
 /* open(2) for a port of either kind; -ENODEV for a regular file, which no event can watch. */
 int port_open_device(const struct sysroot *root, const char *path);
 
-int socket_listen_unix(const char *path);
+int socket_listen_unix(const char *path, mode_t mode);
 int socket_listen_vsock(const char *address);
 
 /* The method of a listening stream socket, made non-blocking and close-on-exec; -EINVAL if the

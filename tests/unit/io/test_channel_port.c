@@ -54,7 +54,7 @@ static struct channel *open_port(enum channel_method method, const char *path)
 {
     struct channel *channel = NULL;
 
-    assert_int_equal(channel_open_at(&root, method, path, &channel), 0);
+    assert_int_equal(channel_open_at(&root, method, path, CHANNEL_SOCKET_MODE, &channel), 0);
     assert_false(channel_is_listener(channel));
     assert_int_equal(channel_listen_fd(channel), -1);
     assert_true(channel_port_fd(channel) >= 0);
@@ -260,7 +260,8 @@ static void serial_method_refuses_what_is_no_terminal(void **state)
 {
     struct channel *channel = NULL;
 
-    assert_int_equal(channel_open(CHANNEL_ISA_SERIAL, "/dev/null", &channel), -ENOTTY);
+    assert_int_equal(channel_open(CHANNEL_ISA_SERIAL, "/dev/null", CHANNEL_SOCKET_MODE, &channel),
+                     -ENOTTY);
     assert_null(channel);
     assert_non_null(strstr(tempdir_read(state, "log"), "critical: error opening channel "
                                                        "'/dev/null': Inappropriate ioctl"));
@@ -324,10 +325,15 @@ static void missing_virtio_port_is_logged_as_the_reference_does(void **state)
     struct channel *channel = NULL;
 
     list_port(state, "vport0p1", "com.redhat.spice.0");
-    assert_int_equal(channel_open_at(&root, CHANNEL_VIRTIO_SERIAL, NULL, &channel), -ENOENT);
+    assert_int_equal(
+        channel_open_at(&root, CHANNEL_VIRTIO_SERIAL, NULL, CHANNEL_SOCKET_MODE, &channel),
+        -ENOENT);
     list_port(state, "vport0p2", PORT_NAME); /* listed, though its node was never made */
-    assert_int_equal(channel_open_at(&root, CHANNEL_VIRTIO_SERIAL, NULL, &channel), -ENOENT);
-    assert_int_equal(channel_open_at(&root, CHANNEL_VIRTIO_SERIAL, "/dev/vport9p9", &channel),
+    assert_int_equal(
+        channel_open_at(&root, CHANNEL_VIRTIO_SERIAL, NULL, CHANNEL_SOCKET_MODE, &channel),
+        -ENOENT);
+    assert_int_equal(channel_open_at(&root, CHANNEL_VIRTIO_SERIAL, "/dev/vport9p9",
+                                     CHANNEL_SOCKET_MODE, &channel),
                      -ENOENT);
     assert_null(channel);
     assert_non_null(strstr(tempdir_read(state, "log"),
@@ -340,7 +346,9 @@ static void regular_file_is_no_port(void **state)
     struct channel *channel = NULL;
 
     tempdir_write(state, "dev/file", "text");
-    assert_int_equal(channel_open_at(&root, CHANNEL_VIRTIO_SERIAL, "/dev/file", &channel), -ENODEV);
+    assert_int_equal(
+        channel_open_at(&root, CHANNEL_VIRTIO_SERIAL, "/dev/file", CHANNEL_SOCKET_MODE, &channel),
+        -ENODEV);
     assert_null(channel);
     assert_string_equal(tempdir_read(state, "dev/file"), "text");
 }

@@ -40,7 +40,9 @@ static struct channel *listen_in(void **state, const char *name)
 {
     struct channel *channel = NULL;
 
-    assert_int_equal(channel_open(CHANNEL_UNIX_LISTEN, tempdir_path(state, name), &channel), 0);
+    assert_int_equal(
+        channel_open(CHANNEL_UNIX_LISTEN, tempdir_path(state, name), CHANNEL_SOCKET_MODE, &channel),
+        0);
     assert_true(channel_is_listener(channel));
     assert_int_equal(channel_port_fd(channel), -1);
     return channel;
@@ -98,7 +100,8 @@ static void listener_without_path_is_refused(void **state)
 {
     struct channel *channel = NULL;
 
-    assert_int_equal(channel_open(CHANNEL_UNIX_LISTEN, NULL, &channel), -EINVAL);
+    assert_int_equal(channel_open(CHANNEL_UNIX_LISTEN, NULL, CHANNEL_SOCKET_MODE, &channel),
+                     -EINVAL);
     assert_null(channel);
     assert_logged(state, "critical: must specify a path for this channel\n");
 }
@@ -283,20 +286,28 @@ static void more_pieces_than_one_call_takes_are_a_short_write(void **state)
     channel_close(channel);
 }
 
-static void socket_file_has_the_mode_that_the_umask_leaves(void **state)
+static void assert_socket_mode(void **state, mode_t asked, mode_t wanted)
 {
-    static const mode_t umasks[] = { 0022, 0077, 0 };
-    mode_t saved = umask(0);
+    struct channel *channel = NULL;
+    struct stat info;
 
-    for (size_t i = 0; i < ARRAY_LEN(umasks); i++) {
-        struct stat stat_buf;
+    assert_int_equal(
+        channel_open(CHANNEL_UNIX_LISTEN, tempdir_path(state, "sock"), asked, &channel), 0);
+    assert_int_equal(stat(tempdir_path(state, "sock"), &info), 0);
+    assert_int_equal(info.st_mode & 07777, wanted);
+    channel_close(channel);
+}
 
-        umask(umasks[i]);
-        channel_close(listen_in(state, "sock"));
-        assert_int_equal(stat(tempdir_path(state, "sock"), &stat_buf), 0);
-        assert_int_equal(stat_buf.st_mode & 07777, 0777 & ~umasks[i]);
-    }
-    umask(saved);
+static void socket_file_has_the_mode_that_was_asked_for(void **state)
+{
+    mode_t before = umask(022);
+
+    assert_socket_mode(state, CHANNEL_SOCKET_MODE, 0600);
+    umask(0);
+    assert_socket_mode(state, CHANNEL_SOCKET_MODE, 0600);
+    umask(077);
+    assert_socket_mode(state, 0666, 0666);
+    umask(before);
 }
 
 static void old_socket_file_is_replaced_and_stays_after_close(void **state)
@@ -320,11 +331,13 @@ static void what_is_no_socket_is_never_removed(void **state)
     struct channel *channel = NULL;
 
     tempdir_write(state, "file", "precious");
-    assert_int_equal(channel_open(CHANNEL_UNIX_LISTEN, tempdir_path(state, "file"), &channel),
+    assert_int_equal(channel_open(CHANNEL_UNIX_LISTEN, tempdir_path(state, "file"),
+                                  CHANNEL_SOCKET_MODE, &channel),
                      -EADDRINUSE);
     assert_string_equal(tempdir_read(state, "file"), "precious");
     assert_int_equal(symlink("file", tempdir_path(state, "link")), 0);
-    assert_int_equal(channel_open(CHANNEL_UNIX_LISTEN, tempdir_path(state, "link"), &channel),
+    assert_int_equal(channel_open(CHANNEL_UNIX_LISTEN, tempdir_path(state, "link"),
+                                  CHANNEL_SOCKET_MODE, &channel),
                      -EADDRINUSE);
     assert_null(channel);
     assert_logged(state, "/file: Address already in use\n");
@@ -335,7 +348,8 @@ static void socket_that_cannot_be_bound_is_logged_as_the_reference_does(void **s
     struct channel *channel = NULL;
     char line[512], longer[300];
 
-    assert_int_equal(channel_open(CHANNEL_UNIX_LISTEN, tempdir_path(state, "none/s"), &channel),
+    assert_int_equal(channel_open(CHANNEL_UNIX_LISTEN, tempdir_path(state, "none/s"),
+                                  CHANNEL_SOCKET_MODE, &channel),
                      -ENOENT);
     snprintf(line, sizeof(line),
              ": critical: Failed to bind socket to %s: No such file or directory\n",
@@ -343,8 +357,9 @@ static void socket_that_cannot_be_bound_is_logged_as_the_reference_does(void **s
     assert_logged(state, line);
     memset(longer, 'x', sizeof(longer));
     longer[sizeof(longer) - 1] = '\0';
-    assert_int_equal(channel_open(CHANNEL_UNIX_LISTEN, longer, &channel), -ENAMETOOLONG);
-    assert_int_equal(channel_open(CHANNEL_UNIX_LISTEN, "", &channel), -EINVAL);
+    assert_int_equal(channel_open(CHANNEL_UNIX_LISTEN, longer, CHANNEL_SOCKET_MODE, &channel),
+                     -ENAMETOOLONG);
+    assert_int_equal(channel_open(CHANNEL_UNIX_LISTEN, "", CHANNEL_SOCKET_MODE, &channel), -EINVAL);
     assert_null(channel);
 }
 
@@ -470,7 +485,8 @@ static void vsock_address_must_be_cid_and_port(void **state)
     struct channel *channel = NULL;
 
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-        assert_int_equal(channel_open(CHANNEL_VSOCK_LISTEN, bad[i], &channel), -EINVAL);
+        assert_int_equal(channel_open(CHANNEL_VSOCK_LISTEN, bad[i], CHANNEL_SOCKET_MODE, &channel),
+                         -EINVAL);
     assert_null(channel);
     assert_logged(state, "critical: error parsing address '3:12x'");
 }
@@ -489,7 +505,7 @@ static void vsock_clients_connect_over_loopback(void **state)
     size_t len;
 
     snprintf(path, sizeof(path), "-1:%u", address.svm_port);
-    if (client < 0 || channel_open(CHANNEL_VSOCK_LISTEN, path, &channel) < 0)
+    if (client < 0 || channel_open(CHANNEL_VSOCK_LISTEN, path, CHANNEL_SOCKET_MODE, &channel) < 0)
         skip(); /* no vsock on this machine */
     if (connect(client, (const struct sockaddr *)&address, sizeof(address)) < 0) {
         fd_close(client);
@@ -531,7 +547,7 @@ int main(void)
         TEST_WITH_LOG(client_that_does_not_read_makes_write_say_again),
         TEST_WITH_LOG(more_room_is_had_at_once_and_goes_back),
         TEST_WITH_LOG(more_pieces_than_one_call_takes_are_a_short_write),
-        TEST_WITH_LOG(socket_file_has_the_mode_that_the_umask_leaves),
+        TEST_WITH_LOG(socket_file_has_the_mode_that_was_asked_for),
         TEST_WITH_LOG(old_socket_file_is_replaced_and_stays_after_close),
         TEST_WITH_LOG(what_is_no_socket_is_never_removed),
         TEST_WITH_LOG(socket_that_cannot_be_bound_is_logged_as_the_reference_does),
