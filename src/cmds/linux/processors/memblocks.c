@@ -1,5 +1,8 @@
 /*
  * cmds/linux/processors/memblocks.c - /sys/devices/system/memory (kernel: admin-guide/mm/memory-hotplug).
+ *
+ * A kernel that cannot plug memory has no such directory: there are no blocks then, and none can be
+ * set. phys-index is unsigned in the schema: a negative one wraps around.
  */
 #include "cmds/linux/linux.h"
 #include "cmds/linux/sysfs_list.h"
@@ -86,9 +89,9 @@ int cmd_get_memory_blocks(struct cmd_env *env, void *args, struct cmd_reply *rep
     int r;
 
     r = sysfs_list_read(&env->root, MEMORY_DIR, "memory", &ids);
-    if (r < 0)
+    if (r < 0 && r != -ENOENT)
         return cmd_fail_errno(&reply->error, r, "Can't open directory \"%s/\"", MEMORY_DIR);
-    if (ids.count == 0)
+    if (r == 0 && ids.count == 0)
         return cmd_fail(&reply->error, "guest reported zero memory blocks!");
     if (!list)
         return cmd_fail_errno(&reply->error, ENOMEM, "failed to build the reply");
@@ -105,6 +108,9 @@ static const char *set_block(const struct sysroot *root, const struct memblk_arg
     bool online;
     int r;
 
+    *ret_error = ENOENT;
+    if (!sysroot_exists(root, MEMORY_DIR))
+        return "operation-not-supported";
     *ret_error = 0;
     if (!sysroot_exists(root, BLOCK_FMT, block->phys_index)) {
         *ret_error = ENOENT;
@@ -132,7 +138,7 @@ static int append_outcome(const struct sysroot *root, struct json_object *list,
     if (!outcome)
         return -ENOMEM;
     response = set_block(root, block, &error);
-    r = json_add_int(outcome, "phys-index", block->phys_index);
+    r = json_add(outcome, "phys-index", json_object_new_uint64((uint64_t)block->phys_index));
     if (r == 0)
         r = json_add_str(outcome, "response", response);
     if (r == 0 && error != 0)
@@ -149,8 +155,6 @@ int cmd_set_memory_blocks(struct cmd_env *env, void *args, struct cmd_reply *rep
     const struct memblk_arg *blocks = set->blocks.items;
     int r = list ? 0 : -ENOMEM;
 
-    if (r == 0 && !sysroot_exists(&env->root, MEMORY_DIR))
-        return cmd_fail_errno(&reply->error, ENOENT, "Can't open directory \"%s/\"", MEMORY_DIR);
     for (size_t i = 0; i < set->blocks.count && r == 0; i++)
         r = append_outcome(&env->root, list, &blocks[i]);
     if (r < 0)

@@ -41,17 +41,46 @@ static void state_and_removable_are_read(void **state)
     json_object_put(list);
 }
 
-static void a_guest_without_sysfs_is_an_error(void **state)
+static void a_guest_without_memory_blocks_has_none_and_can_set_none(void **state)
 {
-    struct set_memblocks_args args = { 0 };
+    struct memblk_arg blocks[] = { { .phys_index = 0, .online = true }, { .phys_index = -1 } };
+    struct set_memblocks_args args = { .blocks = { .items = blocks, .count = 2 } };
+    struct json_object *list;
 
-    reply_fails(cmd_get_memory_blocks, PQGA_TEST_DATA "/no-sysfs", NULL,
-                "Can't open directory \"/sys/devices/system/memory/\": No such file or directory");
-    reply_fails(cmd_set_memory_blocks, PQGA_TEST_DATA "/no-sysfs", &args,
-                "Can't open directory \"/sys/devices/system/memory/\": No such file or directory");
+    list = reply_value(cmd_get_memory_blocks, PQGA_TEST_DATA "/no-sysfs", NULL);
+    check_count(list, "", 0);
+    json_object_put(list);
+    list = reply_value(cmd_set_memory_blocks, PQGA_TEST_DATA "/no-sysfs", &args);
+    check_count(list, "", 2);
+    check_str(list, "/0/response", "operation-not-supported");
+    check_int(list, "/0/error-code", ENOENT);
+    check_str(list, "/1/response", "operation-not-supported");
+    json_object_put(list);
     reply_fails(cmd_get_memory_block_info, PQGA_TEST_DATA "/no-sysfs", NULL,
                 "open sysfs file \"/sys/devices/system/memory/block_size_bytes\": "
                 "No such file or directory");
+}
+
+static void a_memory_directory_that_cannot_be_read_is_an_error(void **state)
+{
+    struct guest_tree tree;
+
+    tree_init(&tree);
+    tree_write(&tree, "/sys/devices/system/memory", "", 0644);
+    reply_fails(cmd_get_memory_blocks, tree.dir, NULL,
+                "Can't open directory \"/sys/devices/system/memory/\": Not a directory");
+    tree_done(&tree);
+}
+
+static void a_negative_index_is_echoed_unsigned(void **state)
+{
+    struct memblk_arg blocks[] = { { .phys_index = -1, .online = true } };
+    struct set_memblocks_args args = { .blocks = { .items = blocks, .count = 1 } };
+    struct json_object *list = reply_value(cmd_set_memory_blocks, MACHINE, &args);
+
+    check_str(list, "/0/response", "not-found");
+    assert_true(json_object_get_uint64(value_at(list, "/0/phys-index")) == UINT64_MAX);
+    json_object_put(list);
 }
 
 static void a_state_that_cannot_be_read_is_an_error(void **state)
@@ -127,7 +156,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_are_listed_in_order),
         cmocka_unit_test(state_and_removable_are_read),
-        cmocka_unit_test(a_guest_without_sysfs_is_an_error),
+        cmocka_unit_test(a_guest_without_memory_blocks_has_none_and_can_set_none),
+        cmocka_unit_test(a_memory_directory_that_cannot_be_read_is_an_error),
+        cmocka_unit_test(a_negative_index_is_echoed_unsigned),
         cmocka_unit_test(a_state_that_cannot_be_read_is_an_error),
         cmocka_unit_test(a_directory_without_blocks_is_an_error),
         cmocka_unit_test(the_block_size_is_hexadecimal),
