@@ -5,6 +5,8 @@
  * the names that an earlier struct tm points to, so the name is copied while nobody else can call
  * it.
  *
+ * A zone that the machine does not know (TZ=Foo/Bar) is UTC, by its name too.
+ *
  * Threads    any; one lock, held for the conversion.
  */
 #pragma once

@@ -96,39 +96,61 @@ static const char *os_release_member(const char *key)
     return NULL;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
 static char *trim(char *text)
 {
     size_t len;
 
-    text += strspn(text, " \t\r");
+    while (is_blank(*text))
+        text++;
     len = strlen(text);
-    while (len > 0 && strchr(" \t\r", text[len - 1]))
+    while (len > 0 && is_blank(text[len - 1]))
         len--;
     text[len] = '\0';
     return text;
 }
 
-/* Takes quotes and backslashes out of `value`, in place: false if a quote is left open. A blank
- * outside quotes is kept: os-release(5) forbids it and people write it. */
+/* What a backslash at `in` stands for, given the quote it is in: the character behind it, or NUL
+ * when it stands for itself. */
+static char escaped(const char *in, char quote)
+{
+    if (*in != '\\' || quote == '\'')
+        return '\0';
+    return quote == '\0' || (in[1] && strchr("\"'$`\\", in[1])) ? in[1] : '\0';
+}
+
+/* Takes quotes, backslashes and a comment behind the value out of it, in place: false if a quote is
+ * left open. A blank between words is kept: os-release(5) forbids it and people write it. */
 static bool unquote(char *value)
 {
     const char *in = value;
-    char *out = value;
-    char quote = '\0';
+    char *out = value, *end = value; /* end: behind the last byte that is no blank */
+    char quote = '\0', next;
+    bool after_blank = false;
 
-    for (; *in; in++) {
-        if (quote == '\0' && (*in == '"' || *in == '\''))
+    for (; *in && !(*in == '#' && after_blank); in++) {
+        after_blank = quote == '\0' && is_blank(*in);
+        if (after_blank) {
+            if (out > value)
+                *out++ = *in;
+            continue;
+        }
+        next = escaped(in, quote);
+        if (next)
+            *out++ = *++in;
+        else if (quote == '\0' && (*in == '"' || *in == '\''))
             quote = *in;
-        else if (*in == quote)
+        else if (*in == quote && quote)
             quote = '\0';
-        else if (*in == '\\' && quote == '\0' && in[1])
-            *out++ = *++in;
-        else if (*in == '\\' && quote == '"' && in[1] && strchr("\"'$`\\", in[1]))
-            *out++ = *++in;
         else
             *out++ = *in;
+        end = out;
     }
-    *out = '\0';
+    *end = '\0';
     return quote == '\0';
 }
 
@@ -138,16 +160,15 @@ static int os_release_line(char *line, struct json_object *value)
     char *equals;
     const char *member;
 
-    line = trim(line);
+    line += strspn(line, " \t\r");
     equals = strchr(line, '=');
     if (*line == '#' || !equals)
         return 0;
     *equals = '\0';
     member = os_release_member(trim(line));
-    line = trim(equals + 1);
-    if (!member || !unquote(line))
+    if (!member || !unquote(equals + 1))
         return 0;
-    return json_add_str(value, member, line); /* replaces an earlier one: the last wins */
+    return json_add_str(value, member, equals + 1); /* replaces an earlier one: the last wins */
 }
 
 static int os_release_read(const struct sysroot *root, struct buf *ret_text)

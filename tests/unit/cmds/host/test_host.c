@@ -67,7 +67,10 @@ static void timezone_follows_the_zone_as_it_is_now(void **state)
     static const struct {
         const char *tz, *zone;
         int offset;
-    } cases[] = { { "UTC0", "UTC", 0 }, { "IST-5:30", "IST", 19800 }, { "EST5", "EST", -18000 } };
+    } cases[] = { { "UTC0", "UTC", 0 },
+                  { "IST-5:30", "IST", 19800 },
+                  { "EST5", "EST", -18000 },
+                  { "Foo/Bar", "UTC", 0 } };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct json_object *reply;
@@ -136,6 +139,18 @@ static void os_release_values_are_unquoted_as_the_shell_does(void **state)
         { "NAME=\"kept  \"", "kept  " },
         { "NAME=dos\r", "dos" },
         { "NAME=a=b", "a=b" },
+        { "NAME=foo # bar", "foo" },
+        { "NAME=foo\t#bar", "foo" },
+        { "NAME=foo#bar", "foo#bar" },
+        { "NAME=#foo", "#foo" },
+        { "NAME= # nothing", "" },
+        { "NAME=\"foo # bar\" # baz", "foo # bar" },
+        { "NAME='foo # bar'#baz", "foo # bar#baz" },
+        { "NAME=foo\\ # bar", "foo # bar" },
+        { "NAME=two words # three", "two words" },
+        { "NAME= \"a\" ", "a" },
+        { "NAME=foo # it's \"open", "foo" },
+        { "NAME=end\\", "end\\" },
         { "NAME=first\nNAME=last", "last" },
         { "NAME=good\nNAME=\"open", "good" },
         { "no equals sign\nNAME=good\n=x\n\"\n", "good" },
