@@ -1,3 +1,4 @@
+#include "base/log.h"
 #include "cmds/linux/linux.h"
 #include "cmds/linux/power/clock_ops.h"
 
@@ -10,7 +11,8 @@ static struct {
     struct guest_tree tree;
     struct timeval system;
     struct rtc_time rtc;
-    int system_error, rtc_error;
+    struct timespec ptp;
+    int system_error, rtc_error, ptp_error;
     int system_sets, rtc_sets;
 } fake;
 
@@ -38,12 +40,18 @@ static int fake_read_rtc(int fd, struct rtc_time *ret_now)
     return -fake.rtc_error;
 }
 
+static int fake_read_ptp(int fd, struct timespec *ret_now)
+{
+    *ret_now = fake.ptp;
+    return -fake.ptp_error;
+}
+
 static int set_up(void **state)
 {
     memset(&fake, 0, sizeof(fake));
     tree_init(&fake.tree);
     tree_write(&fake.tree, "/dev/rtc0", "", 0644);
-    clock_ops = (struct clock_ops){ fake_set_system, fake_set_rtc, fake_read_rtc };
+    clock_ops = (struct clock_ops){ fake_set_system, fake_set_rtc, fake_read_rtc, fake_read_ptp };
     return 0;
 }
 
@@ -142,18 +150,66 @@ static void an_adjtime_that_says_utc_or_nothing_means_utc(void **state)
     assert_rtc(2026, 8, 5, 15, 4, 5);
 }
 
-static void a_guest_without_rtc_is_told_after_its_clock_was_set(void **state)
+static void remove_rtc(void)
 {
     char path[128];
 
     snprintf(path, sizeof(path), "%s/dev/rtc0", fake.tree.dir);
     assert_int_equal(unlink(path), 0);
-    assert_fails(true, 1785942245000000000,
-                 "failed to set hardware clock to system time: No such file or directory");
-    assert_int_equal(fake.system_sets, 1);
+}
+
+static void a_guest_without_rtc_has_its_clock_set_and_a_warning_in_the_log(void **state)
+{
+    char log[128];
+
+    remove_rtc();
+    snprintf(log, sizeof(log), "%s/log", fake.tree.dir);
+    assert_int_equal(log_init(log, false), 0);
+    assert_null(set_time_to(true, 1785942245123456789));
+    log_done();
+    assert_int_equal(fake.system.tv_sec, 1785942245);
+    assert_int_equal(fake.rtc_sets, 0);
+    assert_non_null(strstr(tree_read(&fake.tree, "/log"), "warning: time: no hardware clock"));
     assert_fails(false, 0, "failed to read the hardware clock: No such file or directory");
     tree_write(&fake.tree, "/dev/rtc", "", 0644);
     assert_null(set_time_to(true, 1785942245000000000));
+    assert_int_equal(fake.rtc_sets, 1);
+}
+
+static void without_an_rtc_the_hosts_ptp_clock_is_read(void **state)
+{
+    remove_rtc();
+    tree_write(&fake.tree, "/dev/ptp0", "", 0644);
+    fake.ptp = (struct timespec){ .tv_sec = 1785942245, .tv_nsec = 123456789 };
+    assert_null(set_time_to(false, 0));
+    assert_int_equal(fake.system.tv_sec, 1785942245);
+    assert_int_equal(fake.system.tv_usec, 123456);
+    fake.ptp_error = EIO;
+    assert_fails(false, 0, "failed to read the hardware clock: Input/output error");
+}
+
+static void a_network_cards_ptp_clock_is_passed_by(void **state)
+{
+    remove_rtc();
+    tree_write(&fake.tree, "/dev/ptp0", "", 0644);
+    tree_write(&fake.tree, "/sys/class/ptp/ptp0/clock_name", "mlx5_ptp\n", 0644);
+    assert_fails(false, 0, "failed to read the hardware clock: No such file or directory");
+    tree_write(&fake.tree, "/dev/ptp1", "", 0644);
+    tree_write(&fake.tree, "/sys/class/ptp/ptp1/clock_name", "KVM virtual PTP\n", 0644);
+    fake.ptp.tv_sec = 1785942245;
+    assert_null(set_time_to(false, 0));
+    assert_int_equal(fake.system.tv_sec, 1785942245);
+}
+
+static void an_rtc_goes_before_a_ptp_clock(void **state)
+{
+    tree_write(&fake.tree, "/dev/ptp0", "", 0644);
+    fake.rtc = (struct rtc_time){ .tm_year = 126, .tm_mon = 7, .tm_mday = 5 };
+    fake.ptp.tv_sec = 1;
+    assert_null(set_time_to(false, 0));
+    assert_int_equal(fake.system.tv_sec, 1785888000);
+    fake.rtc_error = EIO;
+    assert_fails(false, 0, "failed to read the hardware clock: Input/output error");
 }
 
 static void an_rtc_that_fails_is_told(void **state)
@@ -180,7 +236,10 @@ int main(void)
         CASE(without_a_time_the_rtc_is_read),
         CASE(an_rtc_in_local_time_is_honoured),
         CASE(an_adjtime_that_says_utc_or_nothing_means_utc),
-        CASE(a_guest_without_rtc_is_told_after_its_clock_was_set),
+        CASE(a_guest_without_rtc_has_its_clock_set_and_a_warning_in_the_log),
+        CASE(without_an_rtc_the_hosts_ptp_clock_is_read),
+        CASE(a_network_cards_ptp_clock_is_passed_by),
+        CASE(an_rtc_goes_before_a_ptp_clock),
         CASE(an_rtc_that_fails_is_told),
         CASE(a_system_clock_that_cannot_be_set_leaves_the_rtc_alone),
     };
