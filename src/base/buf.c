@@ -105,7 +105,7 @@ void buf_printf(struct buf *buf, const char *format, ...)
 
 void buf_consume(struct buf *buf, size_t len)
 {
-    assert(len <= buf->len);
+    CHECK(len <= buf->len);
     if (len == 0)
         return;
     memmove(buf->data, buf->data + len, buf->len - len);

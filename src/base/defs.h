@@ -38,6 +38,15 @@
 
 #define PRINTF_LIKE(fmt, first) __attribute__((format(printf, fmt, first)))
 
+/* As assert(), in every build: for what would write over memory, or lose it, if it failed. */
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (__builtin_expect(!(condition), 0)) {                                                   \
+            fprintf(stderr, "%s:%d: check '%s' failed\n", __FILE__, __LINE__, #condition);         \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
+
 /* A pthread call that fails is a bug of ours and never an error path. */
 #define PTOK(call)                                                                                 \
     do {                                                                                           \

@@ -50,7 +50,7 @@ bool policy_allows(const struct policy *policy, const struct command *command)
 {
     size_t row = (size_t)(command - commands);
 
-    assert(row < policy->count);
+    CHECK(row < policy->count);
     return policy->allowed[row];
 }
 

@@ -297,7 +297,7 @@ int setting_set_plain(const struct setting *setting, struct config *config, cons
 {
     if (setting->type == SETTING_NAMES)
         return add_list(setting, config, text, false, reterr);
-    assert(setting->type == SETTING_STRING);
+    CHECK(setting->type == SETTING_STRING);
     return set_string(setting, config, strdup(text), reterr);
 }
 

@@ -22,7 +22,7 @@ enum job_class {
 };
 
 #define JOB_KINDS 64
-/* A pace for each kind, and some for kinds on the devices that files are on. */
+/* A pace for each kind, and some for devices that files are on. */
 #define JOB_PACES 128
 
 struct job_key {

@@ -35,7 +35,7 @@ struct ring *ring_new(unsigned capacity)
     struct ring *ring;
     size_t size = sizeof(*ring) + capacity * sizeof(ring->slots[0]);
 
-    assert(capacity >= 4 && (capacity & (capacity - 1)) == 0);
+    CHECK(capacity >= 4 && (capacity & (capacity - 1)) == 0);
     ring = aligned_alloc(CK_MD_CACHELINE,
                          (size + CK_MD_CACHELINE - 1) & ~(size_t)(CK_MD_CACHELINE - 1));
     if (ring)

@@ -171,14 +171,12 @@ static void leave_chains_locked(struct stream *stream, struct job *job, struct j
 
 /* Admission */
 
-/* What the job is as quick as: its kind, on its device if it has one. */
+/* What the job is as quick as: jobs on the same device, or else those of its kind. */
 static unsigned char pace_of(const struct job *job)
 {
-    uint64_t mixed = (job->chain.dev * JOB_KINDS + job->kind) * 0x9E3779B97F4A7C15u;
-
     if (job->class != JOB_FILE || !job->keyed)
         return job->kind;
-    return (unsigned char)(JOB_KINDS + (mixed >> 58));
+    return (unsigned char)(JOB_KINDS + (job->chain.dev * 0x9E3779B97F4A7C15u >> 58));
 }
 
 /* Decides how the job is ordered, now that everything it comes behind is done. */

@@ -9,7 +9,7 @@
  *   count     I/O thread or pusher: add   all: relaxed     only compared with core and max
  *             worker: CAS down to leave
  *   taken     workers: relaxed add        I/O: relaxed     a changed number means progress
- *   mean_ns   workers: relaxed CAS        pushers: relaxed a hint; no update gets lost
+ *   mean_ns   workers: relaxed            pushers: relaxed a hint; an update may get lost
  *   slow      workers: add, sub, relaxed  pushers: relaxed a hint: wrong for a moment costs a
  *                                                          wake-up or a tick
  *   keep_until_ns  I/O thread, workers:   workers: relaxed a hint; an update may get lost
@@ -225,16 +225,13 @@ static bool is_quick(const struct workers *workers, const struct job *job)
     return atomic_load_explicit(&workers->mean_ns[job->pace], memory_order_relaxed) < QUICK_JOB_NS;
 }
 
-/* Workers that end together all count: a burst of slow jobs is not mistaken for one. */
 static void note_duration(struct workers *workers, const struct job *job, int64_t ns)
 {
     _Atomic unsigned *mean_ns = &workers->mean_ns[job->pace];
     unsigned mean = atomic_load_explicit(mean_ns, memory_order_relaxed);
     unsigned capped = (unsigned)MIN_OF(ns, (int64_t)SLOW_JOB_NS);
 
-    while (!atomic_compare_exchange_weak_explicit(mean_ns, &mean, mean - mean / 8 + capped / 8,
-                                                  memory_order_relaxed, memory_order_relaxed))
-        ;
+    atomic_store_explicit(mean_ns, mean - mean / 8 + capped / 8, memory_order_relaxed);
 }
 
 /* A slow job has ended beside others: if there are more than `core`, they were needed. */
@@ -360,8 +357,7 @@ void workers_push(struct workers *workers, struct job *job, bool soon)
     bool quick = is_quick(workers, job); /* once it is pushed, the job is a worker's */
     bool pushed = ring_push(workers->ring, job);
 
-    assert(pushed); /* the scheduler admits no more jobs than the ring holds */
-    (void)pushed;
+    CHECK(pushed); /* the scheduler admits no more jobs than the ring holds */
     if (soon)
         return;
     atomic_thread_fence(memory_order_seq_cst);

@@ -237,7 +237,7 @@ void text_node(struct buf *text, const struct json_doc *doc, const struct json_n
         if (depth > 0)
             put_separator(text, &open[depth - 1], is_first(at, i));
         if (at->type >= JSON_ARRAY) {
-            assert(depth < FRAMER_MAX_DEPTH);
+            CHECK(depth < FRAMER_MAX_DEPTH);
             buf_putc(text, is_object ? '{' : '[');
             open[depth++] = (struct open_node){ at->next, is_object, true };
         } else {

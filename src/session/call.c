@@ -54,8 +54,7 @@ void call_admit(struct call *call)
     struct client *client = call->session->client;
     bool admitted = window_admit(client->window, &call->ticket);
 
-    assert(admitted);
-    (void)admitted;
+    CHECK(admitted);
     client_reply_due(client);
 }
 

@@ -50,7 +50,7 @@ int program_run(const struct sysroot *root, const char *const argv[], int timeou
         return r;
     args[0] = path;
     for (size_t i = 1; argv[i]; i++) {
-        assert(i < ARGS_MAX);
+        CHECK(i < ARGS_MAX);
         args[i] = argv[i];
     }
     return spawn_run(args, NULL, timeout_ms, ret_result);

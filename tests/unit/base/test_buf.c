@@ -1,7 +1,10 @@
 #include "base/buf.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -97,6 +100,27 @@ static void consume_drops_from_the_front(void **state)
     assert_int_equal(buf.len, 0);
 }
 
+/* In release builds too. */
+static void dropping_more_than_there_is_ends_the_program(void **state)
+{
+    pid_t pid = fork();
+    int status;
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        CLEANUP(buf_done) struct buf buf = { 0 };
+
+        close(STDERR_FILENO);
+        signal(SIGABRT, SIG_DFL);
+        buf_puts(&buf, "head");
+        buf_consume(&buf, 5);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGABRT);
+}
+
 static void take_moves_the_bytes_and_leaves_an_empty_buffer(void **state)
 {
     CLEANUP(buf_done) struct buf buf = { 0 };
@@ -122,6 +146,7 @@ int main(void)
         cmocka_unit_test(growing_keeps_a_megabyte_of_single_bytes),
         cmocka_unit_test(impossible_size_fails_once_and_for_all),
         cmocka_unit_test(consume_drops_from_the_front),
+        cmocka_unit_test(dropping_more_than_there_is_ends_the_program),
         cmocka_unit_test(take_moves_the_bytes_and_leaves_an_empty_buffer),
     };
 
