@@ -10,7 +10,8 @@ set(CMAKE_C_EXTENSIONS ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 add_library(pqga_flags INTERFACE)
-target_compile_definitions(pqga_flags INTERFACE _GNU_SOURCE)
+# Offsets and times have 64 bits, where a pointer has 32 too (glibc 2.34).
+target_compile_definitions(pqga_flags INTERFACE _GNU_SOURCE _FILE_OFFSET_BITS=64 _TIME_BITS=64)
 target_compile_options(pqga_flags INTERFACE
     -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes
     -Wcast-qual -Wwrite-strings -Wformat=2 -Wundef -Wvla -Wnull-dereference -Wimplicit-fallthrough

@@ -15,8 +15,8 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -206,7 +206,7 @@ int spawn_start(const struct spawn_options *options, struct spawn_child *ret_chi
     r = spawn_with_fds(options, &pid);
     if (r < 0)
         return r;
-    pidfd = pidfd_open(pid, 0);
+    pidfd = (int)syscall(SYS_pidfd_open, pid, 0); /* glibc has a call for it since 2.36 only */
     if (pidfd < 0) {
         r = -errno;
         kill(pid, SIGKILL);

@@ -63,7 +63,7 @@ bool event_wait_for(struct event_count *event, uint32_t key, int timeout_ms)
 
     clock_gettime(CLOCK_MONOTONIC, &deadline);
     deadline.tv_sec += timeout_ms / 1000;
-    deadline.tv_nsec += timeout_ms % 1000 * NSEC_PER_MSEC;
+    deadline.tv_nsec += (long)(timeout_ms % 1000 * NSEC_PER_MSEC);
     if (deadline.tv_nsec >= NSEC_PER_SEC) {
         deadline.tv_nsec -= NSEC_PER_SEC;
         deadline.tv_sec++;

@@ -5,11 +5,28 @@
 
 #define CAPACITY_MIN 64
 
-static uint64_t mix(uint64_t a, uint64_t b)
+/* Both halves of the product of 128 bits, one over the other. */
+#ifdef __SIZEOF_INT128__
+static uint64_t fold_product(uint64_t a, uint64_t b)
 {
-    unsigned __int128 product = (unsigned __int128)(a ^ 0x9E3779B97F4A7C15u) * (b | 1);
+    unsigned __int128 product = (unsigned __int128)a * b;
 
     return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+#else
+static uint64_t fold_product(uint64_t a, uint64_t b)
+{
+    uint64_t low = (a & UINT32_MAX) * (b & UINT32_MAX), high = (a >> 32) * (b >> 32);
+    uint64_t cross = (a >> 32) * (b & UINT32_MAX) + (low >> 32);
+    uint64_t other = (a & UINT32_MAX) * (b >> 32) + (cross & UINT32_MAX);
+
+    return (other << 32 | (low & UINT32_MAX)) ^ (high + (cross >> 32) + (other >> 32));
+}
+#endif
+
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+    return fold_product(a ^ 0x9E3779B97F4A7C15u, b | 1);
 }
 
 static uint64_t hash_key(const struct key_table *table, const char *bytes, size_t len,
@@ -33,7 +50,7 @@ static struct key_slot *find_slot(const struct key_table *table, const struct js
                                   const char *text, uint32_t object, uint32_t key)
 {
     const struct json_node *node = &nodes[key];
-    size_t i = hash_key(table, text + node->str.off, node->str.len, object);
+    size_t i = (size_t)hash_key(table, text + node->str.off, node->str.len, object);
 
     for (;; i++) {
         struct key_slot *slot = &table->slots[i & (table->capacity - 1)];

@@ -56,7 +56,7 @@ static bool is_in_memory(int fd, const struct stat *info)
 {
     struct statfs fs;
 
-    return S_ISREG(info->st_mode) && fstatfs(fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC;
+    return S_ISREG(info->st_mode) && fstatfs(fd, &fs) == 0 && (unsigned)fs.f_type == TMPFS_MAGIC;
 }
 
 int file_new(int fd, bool append, struct file **ret_file)
