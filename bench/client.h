@@ -41,7 +41,7 @@ struct client {
     char *arena;                    /* texts of the slots, in a ring */
     size_t arena_size, arena_pos;
     char *in;
-    char line[4096]; /* the reply without its payload */
+    char line[256 * KIB]; /* the reply without its payload */
     size_t line_len;
     size_t compared; /* characters of the expected payload seen */
     bool comparing;

@@ -21,6 +21,22 @@ static int parse_size(const char **text, size_t *ret_size)
     return 0;
 }
 
+/* The command's name without "guest-", up to the counts. */
+static int parse_command(const char **text, struct scenario *scenario)
+{
+    const char *end = *text;
+    int len;
+
+    while (*end && !(end[0] == '-' && end[1] && end[2] >= '0' && end[2] <= '9'))
+        end++;
+    len = snprintf(scenario->command, sizeof(scenario->command), "guest-%.*s", (int)(end - *text),
+                   *text);
+    if (end == *text || len >= (int)sizeof(scenario->command))
+        return -EINVAL;
+    *text = end;
+    return 0;
+}
+
 /* "-d8", "-f8", "-c2" in any order. */
 static int parse_counts(const char *text, struct scenario *scenario)
 {
@@ -52,7 +68,7 @@ int scenario_parse(const char *name, struct scenario *ret_scenario)
     } kinds[] = {
         { "ping", SCENARIO_PING, false },   { "read-", SCENARIO_READ, true },
         { "write-", SCENARIO_WRITE, true }, { "mixed", SCENARIO_MIXED, false },
-        { "exec", SCENARIO_EXEC, false },
+        { "exec", SCENARIO_EXEC, false },   { "query-", SCENARIO_QUERY, false },
     };
     struct scenario scenario = { .name = name, .depth = 1, .files = 1, .clients = 1 };
     size_t i;
@@ -64,6 +80,7 @@ int scenario_parse(const char *name, struct scenario *ret_scenario)
             continue;
         scenario.kind = kinds[i].kind;
         if ((kinds[i].sized && parse_size(&text, &scenario.size) < 0) ||
+            (scenario.kind == SCENARIO_QUERY && parse_command(&text, &scenario) < 0) ||
             parse_counts(text, &scenario) < 0)
             return -EINVAL;
         *ret_scenario = scenario;

@@ -7,6 +7,7 @@
  *     read-1m-d8-f8     ... round robin over 8 files
  *     write-4k-d1       guest-file-write
  *     mixed-d64         64 chains of open, write, seek, read, close, each on a file of its own
+ *     query-get-fsinfo-d64   a command without arguments: guest-get-fsinfo, 64 in flight
  *     exec-d8           8 chains of guest-exec /bin/true and guest-exec-status until it has ended
  *
  * Sizes are of the data, not of its base64.
@@ -17,12 +18,20 @@
 
 #include "base/defs.h"
 
-enum scenario_kind { SCENARIO_PING, SCENARIO_READ, SCENARIO_WRITE, SCENARIO_MIXED, SCENARIO_EXEC };
+enum scenario_kind {
+    SCENARIO_PING,
+    SCENARIO_READ,
+    SCENARIO_WRITE,
+    SCENARIO_MIXED,
+    SCENARIO_EXEC,
+    SCENARIO_QUERY
+};
 
 struct scenario {
     const char *name;
     enum scenario_kind kind;
     unsigned depth;   /* counted requests in flight, or chains, of each client */
+    char command[48]; /* of a query */
     size_t size;      /* bytes of a read or write */
     unsigned files;   /* of each client */
     unsigned clients; /* more than one: not with qemu-ga, which serves one at a time */

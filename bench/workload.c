@@ -1,5 +1,5 @@
 /*
- * bench/workload.c - two kinds: streams, whose next request needs no reply (ping, read, write), and
+ * bench/workload.c - two kinds: streams, whose next request needs no reply (ping, query, read, write), and
  * chains, where each request needs the one before.
  *
  * File number f of client c holds the pattern from an offset of its own, and each pass of writing
@@ -18,7 +18,17 @@
 #define STATUS_GAP_NS (200 * 1000) /* between two questions about one process */
 
 /* Steps of chains, and kinds of requests. */
-enum { STEP_PING, STEP_OPEN, STEP_WRITE, STEP_SEEK, STEP_READ, STEP_CLOSE, STEP_EXEC, STEP_STATUS };
+enum {
+    STEP_PING,
+    STEP_QUERY,
+    STEP_OPEN,
+    STEP_WRITE,
+    STEP_SEEK,
+    STEP_READ,
+    STEP_CLOSE,
+    STEP_EXEC,
+    STEP_STATUS
+};
 
 static uint64_t file_offset(const struct workload *load, size_t file, uint64_t pass)
 {
@@ -163,6 +173,17 @@ static void ask_seek_start(struct slot *slot, int64_t handle)
     client_tail(slot, "}");
 }
 
+/* A command without arguments. */
+static void ask_plain(struct workload *load, struct slot *slot)
+{
+    bool pings = load->scenario->kind == SCENARIO_PING;
+
+    begin(slot, pings ? STEP_PING : STEP_QUERY, pings ? "guest-ping" : load->scenario->command);
+    slot->counted = true;
+    client_tail(slot, "");
+    load->issued++;
+}
+
 /* The next request of a stream of reads or writes: a seek where the file is at its end. */
 static void ask_file(struct workload *load, struct slot *slot)
 {
@@ -274,11 +295,8 @@ bool workload_next(struct workload *load, struct client *client, uint64_t now_ns
             return false;
         ask_chain(load, chain, slot, now_ns);
         load->issued += slot->kind != STEP_STATUS;
-    } else if (load->scenario->kind == SCENARIO_PING) {
-        begin(slot, STEP_PING, "guest-ping");
-        slot->counted = true;
-        client_tail(slot, "");
-        load->issued++;
+    } else if (load->scenario->size == 0) {
+        ask_plain(load, slot);
     } else {
         ask_file(load, slot);
         load->issued += slot->counted;
@@ -294,6 +312,8 @@ static bool reply_right(const struct slot *slot, const char *line)
     case STEP_PING:
     case STEP_CLOSE:
         return strncmp(line, "{\"return\": {}, \"id\": ", 21) == 0;
+    case STEP_QUERY:
+        return strncmp(line, "{\"return\": ", 11) == 0;
     case STEP_OPEN:
         return reply_number(line, "{\"return\"") >= 0;
     case STEP_WRITE:
