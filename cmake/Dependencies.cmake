@@ -3,7 +3,6 @@ find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(JSONC REQUIRED IMPORTED_TARGET json-c>=0.15)
 pkg_check_modules(CK REQUIRED IMPORTED_TARGET ck)
-pkg_check_modules(UDEV REQUIRED IMPORTED_TARGET libudev)
 if(PQGA_TESTS)
     pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
     pkg_check_modules(SYSTEMD IMPORTED_TARGET libsystemd) # a logind of the test's own

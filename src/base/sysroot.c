@@ -95,31 +95,49 @@ static void cut_line(char *line)
     line[len] = '\0';
 }
 
-/* The attribute's first bytes: one read is enough for what sysfs gives out. */
-static int read_line_at(const char *path, char *ret_line, size_t size)
+/* The file's first bytes, up to its end or the read that holds a newline: one is enough for what sysfs gives
+ * out, since an attribute comes whole. */
+static int read_text_at(const char *path, char *ret_text, size_t size)
 {
     CLEANUP(fd_closep) int fd = open_path(path, O_RDONLY);
     size_t len = 0;
 
-    assert(size > 0);
+    CHECK(size > 0);
     if (fd < 0)
         return fd;
     while (len < size - 1) {
-        ssize_t n = read(fd, ret_line + len, size - 1 - len);
+        ssize_t n = read(fd, ret_text + len, size - 1 - len);
 
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return -errno;
-        if (n == 0 || memchr(ret_line + len, '\n', (size_t)n)) {
+        if (n == 0 || memchr(ret_text + len, '\n', (size_t)n)) {
             len += (size_t)n;
             break;
         }
         len += (size_t)n;
     }
-    ret_line[len] = '\0';
-    cut_line(ret_line);
+    ret_text[len] = '\0';
     return 0;
+}
+
+static int read_line_at(const char *path, char *ret_line, size_t size)
+{
+    int r = read_text_at(path, ret_line, size);
+
+    if (r == 0)
+        cut_line(ret_line);
+    return r;
+}
+
+int sysroot_read_text(const struct sysroot *root, char *ret_text, size_t size, const char *format,
+                      ...)
+{
+    char path[SYSROOT_PATH_MAX];
+    int r = FORMAT_PATH(root, path, format);
+
+    return r < 0 ? r : read_text_at(path, ret_text, size);
 }
 
 int sysroot_read_line(const struct sysroot *root, char *ret_line, size_t size, const char *format,
@@ -224,6 +242,28 @@ int sysroot_realpath(const struct sysroot *root, char ret_path[SYSROOT_PATH_MAX]
     if (!realpath(path, full))
         return -errno;
     return strip_prefix(root, full, ret_path);
+}
+
+int sysroot_follow(const struct sysroot *root, char ret_path[SYSROOT_PATH_MAX], const char *dir,
+                   const char *name)
+{
+    char target[SYSROOT_PATH_MAX];
+    const char *rest = target;
+    size_t len = strlen(dir);
+    int r = sysroot_readlink(root, target, sizeof(target), "%s/%s", dir, name);
+
+    if (r < 0)
+        return r;
+    if (target[0] == '/')
+        return sysroot_realpath(root, ret_path, "%s/%s", dir, name);
+    while (strncmp(rest, "../", 3) == 0) {
+        rest += 3;
+        while (len > 0 && dir[--len] != '/')
+            ;
+    }
+    return snprintf(ret_path, SYSROOT_PATH_MAX, "%.*s/%s", (int)len, dir, rest) < SYSROOT_PATH_MAX
+               ? 0
+               : -ENAMETOOLONG;
 }
 
 bool sysroot_exists(const struct sysroot *root, const char *format, ...)

@@ -32,6 +32,11 @@ int sysroot_open(const struct sysroot *root, const char *path, int flags);
 /* The whole file, at most 16 MiB, NUL-terminated (not counted). */
 int sysroot_read(const struct sysroot *root, const char *path, struct buf *ret_text);
 
+/* The text of a sysfs attribute, which comes in one read(2): NUL-terminated, cut at size - 1.
+ * Format as printf. */
+int sysroot_read_text(const struct sysroot *root, char *ret_text, size_t size, const char *format,
+                      ...) PRINTF_LIKE(4, 5);
+
 /* The first line without its newline and trailing blanks, cut at size - 1. Format as printf. */
 int sysroot_read_line(const struct sysroot *root, char *ret_line, size_t size, const char *format,
                       ...) PRINTF_LIKE(4, 5);
@@ -51,6 +56,12 @@ int sysroot_readlink(const struct sysroot *root, char *ret_target, size_t size, 
 /* The path with every link resolved, with the prefix taken off again. */
 int sysroot_realpath(const struct sysroot *root, char ret_path[SYSROOT_PATH_MAX],
                      const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* Where the link `name` in the directory `dir` leads, by its text alone: for links whose way holds no
+ * other link, as all of sysfs are. A link that is no relative one is resolved. 0 or -errno; the
+ * target may be gone. */
+int sysroot_follow(const struct sysroot *root, char ret_path[SYSROOT_PATH_MAX], const char *dir,
+                   const char *name);
 
 bool sysroot_exists(const struct sysroot *root, const char *format, ...) PRINTF_LIKE(2, 3);
 

@@ -38,6 +38,18 @@ void reply_error(struct buf *text, const struct cmd_error *error, const struct j
     buf_puts(text, "}}\n");
 }
 
+void text_int_member(struct buf *text, const char *lead, int64_t value)
+{
+    buf_puts(text, lead);
+    buf_put_int(text, value);
+}
+
+void text_str_member(struct buf *text, const char *lead, const char *value)
+{
+    buf_puts(text, lead);
+    text_string(text, value, strlen(value));
+}
+
 int json_add(struct json_object *object, const char *key, struct json_object *value)
 {
     if (object && value && json_object_object_add(object, key, value) == 0)

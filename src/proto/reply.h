@@ -33,6 +33,10 @@ void text_value(struct buf *text, struct json_object *value);
 void text_node(struct buf *text, const struct json_doc *doc, const struct json_node *node);
 void text_string(struct buf *text, const char *bytes, size_t len);
 
+/* Members of an object: `lead` is everything up to the value (`, "unit": `), as it goes out. */
+void text_int_member(struct buf *text, const char *lead, int64_t value);
+void text_str_member(struct buf *text, const char *lead, const char *value);
+
 /* For replies made with json-c: members that cannot be made return -ENOMEM. */
 int json_add(struct json_object *object, const char *key, struct json_object *value);
 int json_add_str(struct json_object *object, const char *key, const char *value);

@@ -66,9 +66,10 @@ class Tree:
     def mounts(self, lines):
         """(device number, root, mountpoint, type, source); raw as mountinfo escapes them."""
         text = b""
+        top = next(i for i, line in enumerate(lines) if line[2] == b"/")
         for i, (number, root, point, fstype, source) in enumerate(lines):
-            text += b"%d 1 %s %s %s rw,relatime shared:%d - %s %s rw\n" % (
-                i + 20, number.encode(), root.encode(), point, i + 1, fstype.encode(),
+            text += b"%d %d %s %s %s rw,relatime shared:%d - %s %s rw\n" % (
+                i + 20, 1 if i == top else top + 20, number.encode(), root.encode(), point, i + 1, fstype.encode(),
                 source.encode())
         self.write("/proc/self/mountinfo", text)
 

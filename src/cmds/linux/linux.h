@@ -49,6 +49,10 @@ command_fn cmd_fstrim, cmd_get_fsinfo, cmd_get_disks, cmd_get_diskstats;
 /* Network: interfaces.c, route.c */
 command_fn cmd_network_get_interfaces, cmd_network_get_route;
 
+/* What replies that grow with the guest's tables will come to (command.h, reply_max). */
+typedef size_t reply_max_fn(const struct cmd_env *env, const void *args);
+reply_max_fn get_fsinfo_max, get_disks_max, network_get_interfaces_max, network_get_route_max;
+
 /* Users: users.c, password.c, ssh_keys.c */
 struct password_args {
     struct arg_str username, password;

@@ -84,7 +84,8 @@ static void unescape(char *name)
 }
 
 struct mount_line {
-    char *id, *parent, *device, *target, *fstype, *source;
+    const char *id, *parent, *device;
+    char *target, *fstype, *source;
 };
 
 /* Cuts the line up. False: it is too short. */
@@ -113,25 +114,43 @@ static bool line_split(char *line, struct mount_line *ret_line)
     return true;
 }
 
-/* 1 and a mount, 0: no mount's line, or -ENOMEM. */
-static int mount_init(struct mount *mount, const struct sysroot *root, char *text)
+/* A number that ends at `end`. */
+static bool parse_number(const char *text, char end, const char **ret_end, unsigned *ret_number)
+{
+    unsigned long number;
+    char *stop;
+
+    if (*text < '0' || *text > '9') /* strtoul would take a sign and blanks */
+        return false;
+    errno = 0;
+    number = strtoul(text, &stop, 10);
+    if (errno != 0 || number > UINT32_MAX || *stop != end)
+        return false;
+    *ret_number = (unsigned)number;
+    *ret_end = stop;
+    return true;
+}
+
+/* False: it is no mount's line. */
+static bool mount_init(struct mount *mount, const struct sysroot *root, char *text)
 {
     struct mount_line line;
-    char behind;
+    unsigned id, parent;
+    const char *end;
 
-    if (!line_split(text, &line) ||
-        sscanf(line.device, "%u:%u%c", &mount->major, &mount->minor, &behind) != 2)
-        return 0;
-    mount->id = (int)strtol(line.id, NULL, 10);
-    mount->parent = (int)strtol(line.parent, NULL, 10);
-    mount->target = strdup(line.target);
-    mount->source = strdup(line.source);
-    mount->fstype = strdup(line.fstype);
-    if (!mount->target || !mount->source || !mount->fstype)
-        return -ENOMEM;
+    if (!line_split(text, &line) || !parse_number(line.id, '\0', &end, &id) ||
+        !parse_number(line.parent, '\0', &end, &parent) ||
+        !parse_number(line.device, ':', &end, &mount->major) ||
+        !parse_number(end + 1, '\0', &end, &mount->minor))
+        return false;
+    mount->id = (int)id;
+    mount->parent = (int)parent;
+    mount->target = line.target;
+    mount->source = line.source;
+    mount->fstype = line.fstype;
     if (mount->major == 0 && strcmp(mount->fstype, "btrfs") == 0)
         source_device(root, mount->source, &mount->major, &mount->minor);
-    return 1;
+    return true;
 }
 
 static size_t count_lines(const struct buf *text)
@@ -179,25 +198,18 @@ static int find_first_mounts(struct mounts *mounts)
 int mounts_read(const struct sysroot *root, struct mounts *ret_mounts)
 {
     CLEANUP(mounts_done) struct mounts mounts = { 0 };
-    CLEANUP(buf_done) struct buf text = { 0 };
     char *rest, *line;
     int r;
 
-    r = table_read(root, &text);
+    r = table_read(root, &mounts.text);
     if (r < 0)
         return r;
-    mounts.items = calloc(count_lines(&text), sizeof(*mounts.items));
+    mounts.items = calloc(count_lines(&mounts.text), sizeof(*mounts.items));
     if (!mounts.items)
         return -ENOMEM;
-    rest = text.data;
-    while ((line = strsep(&rest, "\n"))) {
-        r = mount_init(&mounts.items[mounts.count], root, line);
-        if (r < 0) {
-            mounts.count++; /* its strings are freed too */
-            return r;
-        }
-        mounts.count += r > 0;
-    }
+    rest = mounts.text.data;
+    while ((line = strsep(&rest, "\n")))
+        mounts.count += mount_init(&mounts.items[mounts.count], root, line);
     r = find_first_mounts(&mounts);
     if (r < 0)
         return r;
@@ -208,12 +220,8 @@ int mounts_read(const struct sysroot *root, struct mounts *ret_mounts)
 
 void mounts_done(struct mounts *mounts)
 {
-    for (size_t i = 0; i < mounts->count; i++) {
-        free(mounts->items[i].target);
-        free(mounts->items[i].source);
-        free(mounts->items[i].fstype);
-    }
     free(mounts->items);
+    buf_done(&mounts->text);
     *mounts = (struct mounts){ 0 };
 }
 

@@ -2,7 +2,8 @@
  * The mount table: /proc/self/mountinfo below the root prefix, in mount order.
  *
  * Threads    any; a table has one owner.
- * Ownership  mounts_done() frees the table and every string in it; a zeroed struct is empty.
+ * Ownership  mounts_done() frees the table and every string in it; a zeroed struct is empty. The
+ *            strings are parts of one text.
  * Names      octal escapes (\040) are decoded; bytes that are no UTF-8 stay as they are.
  * Devices    are those of mountinfo. btrfs has an anonymous one there (major 0), so it gets the
  *            number of its source device: all its subvolumes are then one device, as they are one
@@ -20,11 +21,11 @@ enum mount_reach {
 };
 
 struct mount {
-    int id, parent;         /* of the mount, not of the filesystem */
+    int id, parent;         /* of mounts; the parent of a root is not in the table, or is itself */
     enum mount_reach reach; /* cmds/linux/mount_reach.h sets it; reachable before */
-    char *target;           /* where it is mounted */
-    char *source;           /* "/dev/sda1", "tmpfs", ...; may be empty */
-    char *fstype;
+    const char *target;     /* where it is mounted */
+    const char *source;     /* "/dev/sda1", "tmpfs", ...; may be empty */
+    const char *fstype;
     unsigned major, minor; /* of the filesystem's device */
     size_t first; /* index of the first mount of the same device: its own, if that is this one */
 };
@@ -32,6 +33,7 @@ struct mount {
 struct mounts {
     struct mount *items;
     size_t count;
+    struct buf text; /* what the strings point into */
 };
 
 /* 0 or -errno. Lines that cannot be read as a mount are skipped. */

@@ -165,6 +165,42 @@ static void real_path_loses_the_prefix_and_may_not_leave_the_tree(void **state)
     assert_string_equal(path, "/dev");
 }
 
+static void links_are_followed_by_their_text(void **state)
+{
+    char path[SYSROOT_PATH_MAX];
+    struct sysroot real;
+
+    assert_int_equal(mkdir(tempdir_path(state, "a"), 0755), 0);
+    assert_int_equal(mkdir(tempdir_path(state, "a/b"), 0755), 0);
+    assert_int_equal(symlink("../../c/d", tempdir_path(state, "a/b/up")), 0);
+    assert_int_equal(symlink("e", tempdir_path(state, "a/b/same")), 0);
+    assert_int_equal(symlink("../../../../c", tempdir_path(state, "a/b/too-far")), 0);
+    assert_int_equal(symlink("/dev/null", tempdir_path(state, "a/b/absolute")), 0);
+    assert_int_equal(sysroot_follow(&root, path, "/a/b", "up"), 0);
+    assert_string_equal(path, "/c/d");
+    assert_int_equal(sysroot_follow(&root, path, "/a/b", "same"), 0);
+    assert_string_equal(path, "/a/b/e");
+    assert_int_equal(sysroot_follow(&root, path, "/a/b", "too-far"), 0);
+    assert_string_equal(path, "/c"); /* as the kernel: nothing is above the root */
+    assert_int_equal(sysroot_follow(&root, path, "/a/b", "absolute"), -EXDEV);
+    assert_int_equal(sysroot_follow(&root, path, "/a/b", "none"), -ENOENT);
+    assert_int_equal(sysroot_init(&real, ""), 0);
+    assert_int_equal(sysroot_follow(&real, path, "/proc", "self/cwd"), 0);
+}
+
+static void a_small_file_is_read_into_the_callers_memory(void **state)
+{
+    char text[8];
+
+    tempdir_write(state, "small", "a\nb\n");
+    assert_int_equal(sysroot_read_text(&root, text, sizeof(text), "/%s", "small"), 0);
+    assert_string_equal(text, "a\nb\n");
+    tempdir_write(state, "small", "0123456789");
+    assert_int_equal(sysroot_read_text(&root, text, sizeof(text), "/%s", "small"), 0);
+    assert_string_equal(text, "0123456");
+    assert_int_equal(sysroot_read_text(&root, text, sizeof(text), "/%s", "none"), -ENOENT);
+}
+
 static void existence_and_directories_follow_the_prefix(void **state)
 {
     DIR *dir;
@@ -190,6 +226,8 @@ int main(void)
         TEST_IN_TREE(write_replaces_an_attribute_and_makes_no_file),
         TEST_IN_TREE(links_are_read_as_stored),
         TEST_IN_TREE(real_path_loses_the_prefix_and_may_not_leave_the_tree),
+        TEST_IN_TREE(links_are_followed_by_their_text),
+        TEST_IN_TREE(a_small_file_is_read_into_the_callers_memory),
         TEST_IN_TREE(existence_and_directories_follow_the_prefix),
     };
 

@@ -7,6 +7,7 @@
 
 #include "cmds/linux/keymap.h"
 #include "cmds/linux/linux.h"
+#include "cmds/linux/reply_guess.h"
 #include "proto/reply.h"
 
 #include <arpa/inet.h>
@@ -178,6 +179,14 @@ int interfaces_text(const struct links *links, struct buf *text, uint64_t *ret_p
     return r;
 }
 
+/* Written by whichever worker made the last reply, read by the I/O thread: relaxed, a guess only. */
+static struct reply_guess reply_size;
+
+size_t network_get_interfaces_max(const struct cmd_env *env, const void *args)
+{
+    return reply_guess_get(&reply_size);
+}
+
 int cmd_network_get_interfaces(struct cmd_env *env, void *args, struct cmd_reply *reply)
 {
     CLEANUP(links_done) struct links links = { 0 };
@@ -188,6 +197,7 @@ int cmd_network_get_interfaces(struct cmd_env *env, void *args, struct cmd_reply
     r = interfaces_text(&links, &reply->text, NULL);
     if (r < 0)
         return cmd_fail_errno(&reply->error, r, "failed to build the reply");
+    reply_guess_note(&reply_size, reply->text.len);
     reply->is_text = true;
     return 0;
 }

@@ -4,151 +4,176 @@
  * A kernel without one of the protocols has no table for it: that is no error. Addresses of the
  * IPv4 table are printed as the machine keeps them (network byte order in memory), so their hex
  * text depends on its byte order; those of the IPv6 table are plain bytes. Numbers are unsigned.
+ *
+ * A router may have hundreds of thousands of routes: the tables are read line by line, and each
+ * route goes into the reply at once.
  */
+#include "base/fdio.h"
 #include "cmds/linux/linux.h"
+#include "cmds/linux/reply_guess.h"
 #include "proto/reply.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 
-static int add_ipv4(struct json_object *object, const char *key, uint32_t address)
+#define READ_BYTES (64 * KIB)
+
+/* reply.bytes: written by whichever worker made the last reply, read by the I/O thread; relaxed, for
+ * it is only a guess. */
+static struct reply_guess reply_size;
+
+size_t network_get_route_max(const struct cmd_env *env, const void *args)
 {
-    struct in_addr in = { .s_addr = address };
-    char text[INET_ADDRSTRLEN];
-
-    return json_add_str(object, key, inet_ntop(AF_INET, &in, text, sizeof(text)));
+    return reply_guess_get(&reply_size);
 }
 
-static int add_ipv4_line(const char *line, struct json_object *array)
+static void add_ipv4(struct buf *text, const char *lead, uint32_t address)
+{
+    struct in_addr in = { .s_addr = address };
+    char shown[INET_ADDRSTRLEN];
+
+    inet_ntop(AF_INET, &in, shown, sizeof(shown));
+    text_str_member(text, lead, shown);
+}
+
+static void begin_route(struct buf *text, const char *iface)
+{
+    text_str_member(text,
+                    text->data[text->len - 1] == '[' ? "{\"iface\": " : ", {\"iface\": ", iface);
+}
+
+static void add_ipv4_line(const char *line, struct buf *text)
 {
     uint32_t destination, gateway, mask;
     unsigned flags, refcnt, use, metric, mtu, window, irtt;
-    struct json_object *object;
     char iface[64];
-    int r;
 
     if (sscanf(line, "%63s %x %x %x %u %u %u %x %u %u %u", iface, &destination, &gateway, &flags,
                &refcnt, &use, &metric, &mask, &mtu, &window, &irtt) != 11)
-        return 0; /* the heading */
-    object = json_object_new_object();
-    r = json_append(array, object);
-    if (r == 0)
-        r = json_add_str(object, "iface", iface);
-    if (r == 0)
-        r = add_ipv4(object, "destination", destination);
-    if (r == 0)
-        r = add_ipv4(object, "gateway", gateway);
-    if (r == 0)
-        r = add_ipv4(object, "mask", mask);
-
-    const struct {
-        const char *key;
-        unsigned value;
-    } numbers[] = {
-        { "metric", metric }, { "flags", flags }, { "refcnt", refcnt }, { "use", use },
-        { "window", window }, { "mtu", mtu },     { "irtt", irtt },     { "version", 4 }
-    };
-    for (size_t i = 0; r == 0 && i < ARRAY_LEN(numbers); i++)
-        r = json_add_int(object, numbers[i].key, numbers[i].value);
-    return r;
+        return; /* the heading */
+    begin_route(text, iface);
+    add_ipv4(text, ", \"destination\": ", destination);
+    add_ipv4(text, ", \"gateway\": ", gateway);
+    add_ipv4(text, ", \"mask\": ", mask);
+    text_int_member(text, ", \"metric\": ", metric);
+    text_int_member(text, ", \"flags\": ", flags);
+    text_int_member(text, ", \"refcnt\": ", refcnt);
+    text_int_member(text, ", \"use\": ", use);
+    text_int_member(text, ", \"window\": ", window);
+    text_int_member(text, ", \"mtu\": ", mtu);
+    text_int_member(text, ", \"irtt\": ", irtt);
+    buf_puts(text, ", \"version\": 4}");
 }
 
-/* 32 hex digits; text that is none is an error. */
-static int add_ipv6(struct json_object *object, const char *key, const char *hex)
+static unsigned hex_digit(char c)
 {
-    char text[INET6_ADDRSTRLEN];
+    return (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+}
+
+/* 32 hex digits. */
+static void add_ipv6(struct buf *text, const char *lead, const char *hex)
+{
+    char shown[INET6_ADDRSTRLEN];
     struct in6_addr in6;
 
-    for (size_t i = 0; i < sizeof(in6.s6_addr); i++) {
-        unsigned byte;
-
-        if (sscanf(hex + i * 2, "%2x", &byte) != 1)
-            return -EINVAL;
-        in6.s6_addr[i] = (uint8_t)byte;
-    }
-    return json_add_str(object, key, inet_ntop(AF_INET6, &in6, text, sizeof(text)));
+    for (size_t i = 0; i < sizeof(in6.s6_addr); i++)
+        in6.s6_addr[i] = (uint8_t)(hex_digit(hex[i * 2]) << 4 | hex_digit(hex[i * 2 + 1]));
+    inet_ntop(AF_INET6, &in6, shown, sizeof(shown));
+    text_str_member(text, lead, shown);
 }
 
 /* Prefix lengths are strings in the schema. */
-static int add_length(struct json_object *object, const char *key, unsigned length)
+static void add_length(struct buf *text, const char *lead, unsigned length)
 {
-    char text[16];
-
-    snprintf(text, sizeof(text), "%u", length);
-    return json_add_str(object, key, text);
+    text_int_member(text, lead, length);
+    buf_putc(text, '"');
 }
 
-static int add_ipv6_line(const char *line, struct json_object *array)
+static void add_ipv6_line(const char *line, struct buf *text)
 {
     char destination[33], source[33], nexthop[33], iface[64];
     unsigned dest_len, source_len, metric, refcnt, use, flags;
-    struct json_object *object;
-    int r;
 
     if (sscanf(line, "%32[0-9a-fA-F] %x %32[0-9a-fA-F] %x %32[0-9a-fA-F] %x %x %x %x %63s",
                destination, &dest_len, source, &source_len, nexthop, &metric, &refcnt, &use, &flags,
                iface) != 10)
-        return 0;
+        return;
     if (strlen(destination) != 32 || strlen(source) != 32 || strlen(nexthop) != 32)
-        return 0;
-    object = json_object_new_object();
-    r = json_append(array, object);
-    if (r == 0)
-        r = json_add_str(object, "iface", iface);
-    if (r == 0)
-        r = add_ipv6(object, "destination", destination);
-    if (r == 0)
-        r = add_ipv6(object, "source", source);
-    if (r == 0)
-        r = add_ipv6(object, "nexthop", nexthop);
-    if (r == 0)
-        r = add_length(object, "desprefixlen", dest_len);
-    if (r == 0)
-        r = add_length(object, "srcprefixlen", source_len);
+        return;
+    begin_route(text, iface);
+    add_ipv6(text, ", \"destination\": ", destination);
+    add_ipv6(text, ", \"source\": ", source);
+    add_ipv6(text, ", \"nexthop\": ", nexthop);
+    add_length(text, ", \"desprefixlen\": \"", dest_len);
+    add_length(text, ", \"srcprefixlen\": \"", source_len);
+    text_int_member(text, ", \"metric\": ", metric);
+    text_int_member(text, ", \"flags\": ", flags);
+    text_int_member(text, ", \"refcnt\": ", refcnt);
+    text_int_member(text, ", \"use\": ", use);
+    buf_puts(text, ", \"version\": 6}");
+}
 
-    const struct {
-        const char *key;
-        unsigned value;
-    } numbers[] = { { "metric", metric },
-                    { "flags", flags },
-                    { "refcnt", refcnt },
-                    { "use", use },
-                    { "version", 6 } };
-    for (size_t i = 0; r == 0 && i < ARRAY_LEN(numbers); i++)
-        r = json_add_int(object, numbers[i].key, numbers[i].value);
+typedef void add_line_fn(const char *line, struct buf *text);
+
+/* 0 or -errno; -EFBIG: the reply would be too large. */
+static int add_lines(FILE *file, add_line_fn *add_line, struct buf *text)
+{
+    char *line = NULL;
+    size_t size = 0;
+    int r = 0;
+
+    errno = 0;
+    while (r == 0 && getline(&line, &size, file) >= 0) {
+        add_line(line, text);
+        if (!buf_ok(text))
+            r = -ENOMEM;
+        else if (text->len > REPLY_TABLE_MAX)
+            r = -EFBIG;
+    }
+    if (r == 0 && !feof(file))
+        r = errno ? -errno : -EIO;
+    free(line);
     return r;
 }
 
-typedef int add_line_fn(const char *line, struct json_object *array);
-
 static int add_table(const struct sysroot *root, const char *path, add_line_fn *add_line,
-                     struct json_object *array, struct cmd_error *reterr)
+                     struct buf *text, struct cmd_error *reterr)
 {
-    CLEANUP(buf_done) struct buf text = { 0 };
-    char *rest = NULL;
-    int r = sysroot_read(root, path, &text);
+    CLEANUP(free_ptr) char *room = malloc(READ_BYTES);
+    int fd = room ? sysroot_open(root, path, O_RDONLY) : -ENOMEM, r;
+    FILE *file;
 
-    if (r == -ENOENT)
+    if (fd == -ENOENT)
         return 0;
-    if (r < 0)
+    file = fd >= 0 ? fdopen(fd, "r") : NULL;
+    if (!file) {
+        r = fd < 0 ? fd : -errno;
+        fd_close(fd);
         return cmd_fail_errno(reterr, r, "failed to read %s", path);
-    for (char *line = strtok_r(text.data, "\n", &rest); line && r == 0;
-         line = strtok_r(NULL, "\n", &rest))
-        r = add_line(line, array);
-    return r < 0 ? cmd_fail_errno(reterr, r, "failed to build the reply") : 0;
+    }
+    setvbuf(file, room, _IOFBF, READ_BYTES);
+    r = add_lines(file, add_line, text);
+    fclose(file);
+    return r < 0 ? cmd_fail_errno(reterr, r, "failed to read %s", path) : 0;
 }
 
 int cmd_network_get_route(struct cmd_env *env, void *args, struct cmd_reply *reply)
 {
-    CLEANUP(json_putp) struct json_object *array = json_object_new_array();
+    struct buf *text = &reply->text;
 
-    if (!array)
-        return cmd_fail_errno(&reply->error, ENOMEM, "failed to build the reply");
     if (!sysroot_exists(&env->root, "/proc/net"))
         return cmd_fail_errno(&reply->error, ENOENT, "failed to read /proc/net");
-    if (add_table(&env->root, "/proc/net/route", add_ipv4_line, array, &reply->error) < 0 ||
-        add_table(&env->root, "/proc/net/ipv6_route", add_ipv6_line, array, &reply->error) < 0)
+    buf_putc(text, '[');
+    if (!buf_ok(text))
+        return cmd_fail_errno(&reply->error, ENOMEM, "failed to build the reply");
+    if (add_table(&env->root, "/proc/net/route", add_ipv4_line, text, &reply->error) < 0 ||
+        add_table(&env->root, "/proc/net/ipv6_route", add_ipv6_line, text, &reply->error) < 0)
         return -1;
-    reply->value = TAKE_PTR(array);
+    buf_putc(text, ']');
+    if (!buf_ok(text))
+        return cmd_fail_errno(&reply->error, ENOMEM, "failed to build the reply");
+    reply_guess_note(&reply_size, text->len);
+    reply->is_text = true;
     return 0;
 }

@@ -1,9 +1,7 @@
 /*
- * cmds/linux/storage/blockdev.c - finding devices, going down through dm and md, and the QAPI object.
+ * cmds/linux/storage/blockdev.c - finding devices, and going down through dm and md.
  */
 #include "cmds/linux/storage/blockdev.h"
-
-#include "proto/reply.h"
 
 #include <errno.h>
 
@@ -15,7 +13,10 @@
 int blockdev_find(const struct sysroot *root, unsigned major, unsigned minor,
                   char ret_path[SYSROOT_PATH_MAX])
 {
-    return sysroot_realpath(root, ret_path, "/sys/dev/block/%u:%u", major, minor);
+    char number[32];
+
+    snprintf(number, sizeof(number), "%u:%u", major, minor);
+    return sysroot_follow(root, ret_path, "/sys/dev/block", number);
 }
 
 bool blockdev_is_virtual(const char *path)
@@ -82,7 +83,8 @@ static int add_slaves(const struct sysroot *root, const char *dir_path, DIR *dir
         if (entry->d_name[0] == '.')
             continue;
         /* A link that leads nowhere: the device is going away. */
-        if (sysroot_realpath(root, slave, "%s/%s", dir_path, entry->d_name) == 0)
+        if (sysroot_follow(root, slave, dir_path, entry->d_name) == 0 &&
+            sysroot_exists(root, "%s", slave))
             r = paths_add(paths, slave);
     }
     return r;
@@ -145,66 +147,4 @@ int blockdev_hardware(const struct sysroot *root, const char *path,
     else
         *ret_paths = paths;
     return r;
-}
-
-void blockdev_address(const struct sysroot *root, const char *path,
-                      struct disk_address *ret_address)
-{
-    blockdev_locate(root, path, ret_address);
-    blockdev_node(root, path, ret_address->dev, sizeof(ret_address->dev));
-    blockdev_serial(root, path, ret_address->serial, sizeof(ret_address->serial));
-}
-
-static int add_pci(struct json_object *object, const struct disk_address *address)
-{
-    struct json_object *pci = json_object_new_object();
-    int r = json_add(object, "pci-controller", pci);
-
-    if (r == 0)
-        r = json_add_int(pci, "domain", address->pci_domain);
-    if (r == 0)
-        r = json_add_int(pci, "bus", address->pci_bus);
-    if (r == 0)
-        r = json_add_int(pci, "slot", address->pci_slot);
-    if (r == 0)
-        r = json_add_int(pci, "function", address->pci_function);
-    return r;
-}
-
-static int add_ccw(struct json_object *object, const struct disk_address *address)
-{
-    struct json_object *ccw = json_object_new_object();
-    int r = json_add(object, "ccw-address", ccw);
-
-    if (r == 0)
-        r = json_add_int(ccw, "cssid", address->cssid);
-    if (r == 0)
-        r = json_add_int(ccw, "ssid", address->ssid);
-    if (r == 0)
-        r = json_add_int(ccw, "subchno", address->subchno);
-    if (r == 0)
-        r = json_add_int(ccw, "devno", address->devno);
-    return r;
-}
-
-struct json_object *blockdev_address_json(const struct disk_address *address)
-{
-    CLEANUP(json_putp) struct json_object *object = json_object_new_object();
-    int r = add_pci(object, address);
-
-    if (r == 0)
-        r = json_add_str(object, "bus-type", address->bus_type);
-    if (r == 0)
-        r = json_add_int(object, "bus", address->bus);
-    if (r == 0)
-        r = json_add_int(object, "target", address->target);
-    if (r == 0)
-        r = json_add_int(object, "unit", address->unit);
-    if (r == 0 && address->serial[0])
-        r = json_add_str(object, "serial", address->serial);
-    if (r == 0 && address->dev[0])
-        r = json_add_str(object, "dev", address->dev);
-    if (r == 0 && address->has_ccw)
-        r = add_ccw(object, address);
-    return r == 0 ? TAKE_PTR(object) : NULL;
 }

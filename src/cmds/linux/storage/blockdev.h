@@ -1,48 +1,13 @@
 /*
- * Block devices as sysfs shows them: where a disk is attached, what it is called, what it is made
- * of. Shared by guest-get-fsinfo and guest-get-disks.
+ * Block devices as sysfs shows them: where their directories are, and what they stand on.
  *
  * Threads    any; nothing is kept.
  * Paths      are resolved sysfs directories without the root prefix, such as
  *            "/sys/devices/pci0000:00/0000:00:02.0/virtio1/block/vda/vda1".
- * Missing    sysfs files are no error: what is not known is left at its default (-1, "", unknown).
- * Source     kernel Documentation/ABI (sysfs-bus-pci, sysfs-block, sysfs-class-nvme), and qemu-ga
- *            for how targets and units are counted, since hosts look disks up by these numbers.
  */
 #pragma once
 
 #include "base/sysroot.h"
-
-#include <json-c/json.h>
-
-/* GuestDiskAddress. */
-struct disk_address {
-    const char *bus_type;                                /* GuestDiskBusType, a constant */
-    int64_t pci_domain, pci_bus, pci_slot, pci_function; /* -1 each: not known */
-    int64_t bus, target, unit;
-    bool has_ccw;
-    uint32_t cssid, ssid, subchno, devno;
-    char serial[256]; /* "": none */
-    char dev[256];    /* device node; "": none */
-};
-
-/* Where the hardware is, from the path and what hangs on it (blockdev_addr.c). Fills everything
- * but serial and dev. */
-void blockdev_locate(const struct sysroot *root, const char *path,
-                     struct disk_address *ret_address);
-
-/* The device node's name (blockdev_props.c), "" if it cannot be told. */
-void blockdev_node(const struct sysroot *root, const char *path, char *ret_node, size_t size);
-
-/* Serial number: udev's ID_SERIAL where udev has a database, else what the kernel shows. */
-void blockdev_serial(const struct sysroot *root, const char *path, char *ret_serial, size_t size);
-
-/* All of the above. */
-void blockdev_address(const struct sysroot *root, const char *path,
-                      struct disk_address *ret_address);
-
-/* The QAPI object, or NULL (no memory). */
-struct json_object *blockdev_address_json(const struct disk_address *address);
 
 /* The directory of a device number: 0 or -errno (-ENOENT: no sysfs or no such device). */
 int blockdev_find(const struct sysroot *root, unsigned major, unsigned minor,

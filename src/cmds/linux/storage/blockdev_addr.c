@@ -9,6 +9,8 @@
  *
  * The driver of the PCI function decides; where its link is missing, the names on the path do.
  */
+#include "cmds/linux/storage/blockdev_addr.h"
+
 #include "cmds/linux/storage/blockdev.h"
 
 /* What the components of a path say. */

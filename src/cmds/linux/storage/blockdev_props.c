@@ -4,18 +4,29 @@
  * The node's name is the kernel's (uevent), since devtmpfs has it without udev. The serial is
  * udev's ID_SERIAL where udev has one, for that is what hosts have seen so far; else the one
  * that the device reports.
+ *
+ * udev keeps a device's properties in /run/udev/data/bMAJOR:MINOR, as lines "E:KEY=value" (systemd
+ * and eudev alike). That file is read without libudev, which opens each directory on the way to
+ * the device first: most of the time of guest-get-fsinfo.
  */
-#include "cmds/linux/storage/blockdev.h"
+#include "cmds/linux/storage/blockdev_props.h"
 
 #include "base/fdio.h"
+#include "cmds/linux/storage/blockdev.h"
+#include "cmds/linux/storage/serial_cache.h"
 
 #include <ctype.h>
 #include <fcntl.h>
-#include <libudev.h>
-#include <unistd.h>
 
-/* The value of KEY= in a uevent text, up to the end of its line. */
-static bool uevent_value(const char *text, const char *key, char *ret_value, size_t size)
+struct uevent {
+    char name[200]; /* of the node below /dev */
+    unsigned major, minor;
+    bool has_number, is_partition;
+    uint64_t diskseq; /* 0: not known */
+};
+
+/* The value of the line that begins with `key`, up to the line's end. */
+static bool line_value(const char *text, const char *key, char *ret_value, size_t size)
 {
     size_t key_len = strlen(key);
 
@@ -29,41 +40,48 @@ static bool uevent_value(const char *text, const char *key, char *ret_value, siz
     return false;
 }
 
-void blockdev_node(const struct sysroot *root, const char *path, char *ret_node, size_t size)
+/* sysfs spells '/' as '!', in names such as cciss/c0d0. */
+static void name_of_path(const char *path, char *ret_name, size_t size)
 {
-    CLEANUP(buf_done) struct buf text = { 0 };
-    char file[SYSROOT_PATH_MAX], name[200];
-
-    if (snprintf(file, sizeof(file), "%s/uevent", path) >= SYSROOT_PATH_MAX ||
-        sysroot_read(root, file, &text) < 0 ||
-        !uevent_value(text.data, "DEVNAME=", name, sizeof(name))) {
-        snprintf(name, sizeof(name), "%s", blockdev_name(path));
-        for (char *p = name; *p; p++) {
-            if (*p == '!') /* sysfs's spelling of '/' in names such as cciss/c0d0 */
-                *p = '/';
-        }
+    snprintf(ret_name, size, "%s", blockdev_name(path));
+    for (char *p = ret_name; *p; p++) {
+        if (*p == '!')
+            *p = '/';
     }
-    snprintf(ret_node, size, "/dev/%s", name);
 }
 
-/* udev knows the machine that it runs on and no captured tree. */
-static bool udev_serial(const struct sysroot *root, const char *path, char *ret_serial, size_t size)
+/* What the file does not say is told from the path, and from other files. */
+static void read_uevent(const struct sysroot *root, const char *path, struct uevent *ret_uevent)
 {
-    struct udev_device *device;
-    struct udev *udev;
-    const char *value = NULL;
+    struct uevent uevent = { .has_number = false };
+    char text[1024], word[32];
 
-    if (root->prefix[0])
+    if (sysroot_read_text(root, text, sizeof(text), "%s/uevent", path) < 0)
+        text[0] = '\0';
+    if (!line_value(text, "DEVNAME=", uevent.name, sizeof(uevent.name)))
+        name_of_path(path, uevent.name, sizeof(uevent.name));
+    uevent.has_number =
+        line_value(text, "MAJOR=", word, sizeof(word)) && sscanf(word, "%u", &uevent.major) == 1 &&
+        line_value(text, "MINOR=", word, sizeof(word)) && sscanf(word, "%u", &uevent.minor) == 1;
+    if (line_value(text, "DISKSEQ=", word, sizeof(word)))
+        uevent.diskseq = strtoull(word, NULL, 10);
+    uevent.is_partition = line_value(text, "DEVTYPE=", word, sizeof(word))
+                              ? strcmp(word, "partition") == 0
+                              : blockdev_is_partition(root, path);
+    *ret_uevent = uevent;
+}
+
+static bool udev_serial(const struct sysroot *root, const struct uevent *uevent, char *ret_serial,
+                        size_t size)
+{
+    CLEANUP(buf_done) struct buf text = { 0 };
+    char file[64];
+
+    if (!uevent->has_number)
         return false;
-    udev = udev_new();
-    device = udev ? udev_device_new_from_syspath(udev, path) : NULL;
-    if (device)
-        value = udev_device_get_property_value(device, "ID_SERIAL");
-    if (value)
-        snprintf(ret_serial, size, "%s", value);
-    udev_device_unref(device);
-    udev_unref(udev);
-    return ret_serial[0] != '\0';
+    snprintf(file, sizeof(file), "/run/udev/data/b%u:%u", uevent->major, uevent->minor);
+    return sysroot_read(root, file, &text) == 0 &&
+           line_value(text.data, "E:ID_SERIAL=", ret_serial, size);
 }
 
 /* Drops blanks at both ends; false if nothing printable is left or the text is no text. */
@@ -90,7 +108,8 @@ static bool vpd_serial(const struct sysroot *root, const char *disk, char *ret_s
     const unsigned char *bytes;
     size_t len;
 
-    if (snprintf(file, sizeof(file), "%s/device/vpd_pg80", disk) >= SYSROOT_PATH_MAX ||
+    if (!strstr(disk, "/target") || /* on no SCSI bus */
+        snprintf(file, sizeof(file), "%s/device/vpd_pg80", disk) >= SYSROOT_PATH_MAX ||
         sysroot_read(root, file, &page) < 0 || page.len <= 4)
         return false;
     bytes = (const unsigned char *)page.data;
@@ -122,16 +141,42 @@ static bool sysfs_serial(const struct sysroot *root, const char *disk, char *ret
     return false;
 }
 
-void blockdev_serial(const struct sysroot *root, const char *path, char *ret_serial, size_t size)
+void blockdev_node(const struct sysroot *root, const char *path, char *ret_node, size_t size)
 {
+    struct uevent uevent;
+
+    read_uevent(root, path, &uevent);
+    snprintf(ret_node, size, "/dev/%s", uevent.name);
+}
+
+/* From the disk itself. */
+static void device_serial(const struct sysroot *root, const char *path, const struct uevent *uevent,
+                          char *ret_serial, size_t size)
+{
+    uint64_t diskseq = uevent->diskseq;
     char disk[SYSROOT_PATH_MAX];
 
-    ret_serial[0] = '\0';
-    if (udev_serial(root, path, ret_serial, size))
-        return;
     snprintf(disk, sizeof(disk), "%s", path);
-    if (blockdev_is_partition(root, path))
+    if (uevent->is_partition)
         *strrchr(disk, '/') = '\0';
+    if (uevent->is_partition && diskseq == 0 &&
+        sysroot_read_u64(root, &diskseq, "%s/diskseq", disk) < 0)
+        diskseq = 0;
+    if (!root->prefix[0] && serial_cache_get(diskseq, ret_serial, size))
+        return;
     if (!vpd_serial(root, disk, ret_serial, size) && !sysfs_serial(root, disk, ret_serial, size))
         ret_serial[0] = '\0';
+    if (!root->prefix[0])
+        serial_cache_put(diskseq, ret_serial);
+}
+
+void blockdev_identify(const struct sysroot *root, const char *path, struct disk_address *address)
+{
+    struct uevent uevent;
+
+    read_uevent(root, path, &uevent);
+    snprintf(address->dev, sizeof(address->dev), "/dev/%s", uevent.name);
+    address->serial[0] = '\0';
+    if (!udev_serial(root, &uevent, address->serial, sizeof(address->serial)))
+        device_serial(root, path, &uevent, address->serial, sizeof(address->serial));
 }

@@ -6,7 +6,10 @@
  * NVMe namespace, which has no node of its own.
  */
 #include "cmds/linux/linux.h"
+#include "cmds/linux/reply_guess.h"
 #include "cmds/linux/storage/blockdev.h"
+#include "cmds/linux/storage/blockdev_props.h"
+#include "cmds/linux/storage/disk_address.h"
 #include "cmds/linux/storage/nvme_smart.h"
 #include "proto/reply.h"
 
@@ -57,129 +60,134 @@ static int list_names(const struct sysroot *root, const char *path, const char *
     return 0;
 }
 
-/* A new entry at the end of the array with what every entry has; NULL: no memory. */
-static struct json_object *new_entry(const struct sysroot *root, const char *path, bool partition,
-                                     struct json_object *array)
+struct listing {
+    const struct sysroot *root;
+    struct buf *text;
+    size_t count; /* entries so far */
+};
+
+/* Begins an entry with what every entry has. */
+static void begin_entry(struct listing *listing, const char *path, bool partition)
 {
-    struct json_object *object = json_object_new_object();
     char node[256];
 
-    if (json_append(array, object) < 0)
-        return NULL;
-    blockdev_node(root, path, node, sizeof(node));
-    if (json_add_str(object, "name", node) < 0 || json_add_bool(object, "partition", partition) < 0)
-        return NULL;
-    return object;
+    blockdev_node(listing->root, path, node, sizeof(node));
+    text_str_member(listing->text, listing->count++ > 0 ? ", {\"name\": " : "{\"name\": ", node);
+    buf_puts(listing->text, partition ? ", \"partition\": true" : ", \"partition\": false");
 }
 
-static int add_dependencies(const struct sysroot *root, struct json_object *object,
-                            const struct blockdev_paths *paths)
+static void dependencies_text(const struct listing *listing, const struct blockdev_paths *paths)
 {
-    struct json_object *array = json_object_new_array();
-    int r = json_add(object, "dependencies", array);
-
-    for (size_t i = 0; r == 0 && i < paths->count; i++) {
+    buf_puts(listing->text, ", \"dependencies\": [");
+    for (size_t i = 0; i < paths->count; i++) {
         char node[256];
 
-        blockdev_node(root, paths->items[i], node, sizeof(node));
-        r = json_append(array, json_object_new_string(node));
+        blockdev_node(listing->root, paths->items[i], node, sizeof(node));
+        text_str_member(listing->text, i > 0 ? ", " : "", node);
     }
-    return r;
+    buf_putc(listing->text, ']');
 }
 
-static int add_partition(const struct sysroot *root, const char *disk, const char *name,
-                         struct json_object *array)
+static void add_partition(struct listing *listing, const char *disk, const char *name)
 {
     const struct blockdev_paths parent = { .items = (char *[]){ (char *)(uintptr_t)disk },
                                            .count = 1 };
-    struct json_object *object;
     char path[SYSROOT_PATH_MAX];
     uint64_t sectors;
 
     if (snprintf(path, sizeof(path), "%s/%s", disk, name) >= SYSROOT_PATH_MAX ||
-        !blockdev_is_partition(root, path) ||
-        sysroot_read_u64(root, &sectors, "%s/size", path) < 0 || sectors == 0)
-        return 0;
-    object = new_entry(root, path, true, array);
-    return object ? add_dependencies(root, object, &parent) : -ENOMEM;
+        !blockdev_is_partition(listing->root, path) ||
+        sysroot_read_u64(listing->root, &sectors, "%s/size", path) < 0 || sectors == 0)
+        return;
+    begin_entry(listing, path, true);
+    dependencies_text(listing, &parent);
+    buf_putc(listing->text, '}');
 }
 
-static int add_partitions(const struct sysroot *root, const char *disk, struct json_object *array)
+static int add_partitions(struct listing *listing, const char *disk)
 {
     struct blockdev_paths names = { 0 };
-    int r = list_names(root, disk, blockdev_name(disk), &names);
+    int r = list_names(listing->root, disk, blockdev_name(disk), &names);
 
     if (r < 0)
         return r == -ENOMEM ? r : 0;
-    for (size_t i = 0; r == 0 && i < names.count; i++)
-        r = add_partition(root, disk, names.items[i], array);
+    for (size_t i = 0; i < names.count; i++)
+        add_partition(listing, disk, names.items[i]);
     blockdev_paths_done(&names);
-    return r;
+    return 0;
 }
 
-static int add_address(const struct sysroot *root, const char *path, struct json_object *object)
+static void address_text(const struct listing *listing, const char *path)
 {
     uint8_t page[NVME_SMART_PAGE_BYTES];
     struct disk_address address;
-    int r;
 
-    blockdev_address(root, path, &address);
-    r = json_add(object, "address", blockdev_address_json(&address));
-    if (r == 0 && strcmp(address.bus_type, "nvme") == 0 &&
-        nvme_smart_read(root, address.dev, page) == 0)
-        r = json_add(object, "smart", nvme_smart_json(page));
-    return r;
+    disk_address_read(listing->root, path, &address);
+    buf_puts(listing->text, ", \"address\": ");
+    disk_address_text(listing->text, &address);
+    if (strcmp(address.bus_type, "nvme") != 0 ||
+        nvme_smart_read(listing->root, address.dev, page) < 0)
+        return;
+    buf_puts(listing->text, ", \"smart\": ");
+    nvme_smart_text(listing->text, page);
 }
 
-static int add_disk(const struct sysroot *root, const char *path, struct json_object *array)
+static int add_disk(struct listing *listing, const char *path)
 {
-    struct json_object *object = new_entry(root, path, false, array);
     struct blockdev_paths slaves = { 0 };
     char alias[256];
-    int r;
 
-    if (!object)
+    if (blockdev_slaves(listing->root, path, &slaves) == -ENOMEM)
         return -ENOMEM;
-    r = blockdev_slaves(root, path, &slaves);
-    if (r != -ENOMEM)
-        r = add_dependencies(root, object, &slaves);
+    begin_entry(listing, path, false);
+    dependencies_text(listing, &slaves);
     blockdev_paths_done(&slaves);
-    if (r == 0 && sysroot_read_line(root, alias, sizeof(alias), "%s/dm/name", path) == 0 &&
-        alias[0])
-        r = json_add_str(object, "alias", alias);
-    if (r == 0 && !blockdev_is_virtual(path))
-        r = add_address(root, path, object);
-    return r == 0 ? add_partitions(root, path, array) : r;
+    if (sysroot_read_line(listing->root, alias, sizeof(alias), "%s/dm/name", path) == 0 && alias[0])
+        text_str_member(listing->text, ", \"alias\": ", alias);
+    if (!blockdev_is_virtual(path))
+        address_text(listing, path);
+    buf_putc(listing->text, '}');
+    return add_partitions(listing, path);
 }
 
 /* An entry of /sys/block, whose directory it links to. */
-static int add_entry(const struct sysroot *root, const char *name, struct json_object *array)
+static int add_entry(struct listing *listing, const char *name)
 {
     char path[SYSROOT_PATH_MAX];
     uint64_t sectors, hidden;
 
-    if (sysroot_realpath(root, path, "/sys/block/%s", name) < 0 ||
-        sysroot_read_u64(root, &sectors, "%s/size", path) < 0 || sectors == 0)
+    if (sysroot_follow(listing->root, path, "/sys/block", name) < 0 ||
+        sysroot_read_u64(listing->root, &sectors, "%s/size", path) < 0 || sectors == 0)
         return 0; /* gone meanwhile, or no medium */
-    if (sysroot_read_u64(root, &hidden, "%s/hidden", path) == 0 && hidden)
+    if (sysroot_read_u64(listing->root, &hidden, "%s/hidden", path) == 0 && hidden)
         return 0;
-    return add_disk(root, path, array);
+    return add_disk(listing, path);
+}
+
+/* Written by whichever worker made the last reply, read by the I/O thread: relaxed, a guess only. */
+static struct reply_guess reply_size;
+
+size_t get_disks_max(const struct cmd_env *env, const void *args)
+{
+    return reply_guess_get(&reply_size);
 }
 
 int cmd_get_disks(struct cmd_env *env, void *args, struct cmd_reply *reply)
 {
-    CLEANUP(json_putp) struct json_object *array = json_object_new_array();
+    struct listing listing = { .root = &env->root, .text = &reply->text };
     struct blockdev_paths names = { 0 };
     int r = list_names(&env->root, "/sys/block", "", &names);
 
     if (r < 0)
         return cmd_fail_errno(&reply->error, r, "Can't open directory \"/sys/block\"");
-    r = array ? 0 : -ENOMEM;
+    buf_putc(listing.text, '[');
     for (size_t i = 0; r == 0 && i < names.count; i++)
-        r = add_entry(&env->root, names.items[i], array);
+        r = add_entry(&listing, names.items[i]);
+    buf_putc(listing.text, ']');
     blockdev_paths_done(&names);
-    if (r < 0)
-        return cmd_fail_errno(&reply->error, r, "failed to build the reply");
-    reply->value = TAKE_PTR(array);
+    if (r < 0 || !buf_ok(listing.text))
+        return cmd_fail_errno(&reply->error, ENOMEM, "failed to build the reply");
+    reply_guess_note(&reply_size, reply->text.len);
+    reply->is_text = true;
     return 0;
 }

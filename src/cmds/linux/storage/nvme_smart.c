@@ -4,10 +4,10 @@
 #include "cmds/linux/storage/nvme_smart.h"
 
 #include "base/fdio.h"
-#include "proto/reply.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/nvme_ioctl.h>
 #include <sys/ioctl.h>
 
@@ -79,15 +79,11 @@ static const struct field {
     { "number-of-error-log-entries-hi", 184, 8 },
 };
 
-struct json_object *nvme_smart_json(const uint8_t page[NVME_SMART_PAGE_BYTES])
+void nvme_smart_text(struct buf *text, const uint8_t page[NVME_SMART_PAGE_BYTES])
 {
-    CLEANUP(json_putp) struct json_object *object = json_object_new_object();
-    int r = json_add_str(object, "type", "nvme");
-
-    for (size_t i = 0; r == 0 && i < ARRAY_LEN(fields); i++) {
-        uint64_t value = le_bytes(page + fields[i].offset, fields[i].bytes);
-
-        r = json_add(object, fields[i].name, json_object_new_uint64(value));
-    }
-    return r == 0 ? TAKE_PTR(object) : NULL;
+    buf_puts(text, "{\"type\": \"nvme\"");
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+        buf_printf(text, ", \"%s\": %" PRIu64, fields[i].name,
+                   le_bytes(page + fields[i].offset, fields[i].bytes));
+    buf_putc(text, '}');
 }

@@ -6,9 +6,8 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "base/sysroot.h"
-
-#include <json-c/json.h>
 
 #define NVME_SMART_PAGE_BYTES 512
 
@@ -16,5 +15,5 @@
 int nvme_smart_read(const struct sysroot *root, const char *node,
                     uint8_t ret_page[NVME_SMART_PAGE_BYTES]);
 
-/* The QAPI object GuestNVMeSmart with its discriminator, or NULL (no memory). */
-struct json_object *nvme_smart_json(const uint8_t page[NVME_SMART_PAGE_BYTES]);
+/* Appends the QAPI object GuestNVMeSmart with its discriminator. */
+void nvme_smart_text(struct buf *text, const uint8_t page[NVME_SMART_PAGE_BYTES]);

@@ -95,6 +95,61 @@ static void without_proc_the_command_fails(void **state)
                 "failed to read /proc/net: No such file or directory");
 }
 
+/* Each file is more than 16 MiB. */
+static void a_router_with_its_hundreds_of_thousands_of_routes_is_answered(void **state)
+{
+    CLEANUP(buf_done) struct buf text = { 0 }, text6 = { 0 };
+    struct json_object *value;
+
+    mkdir(tempdir_path(state, "proc"), 0755);
+    mkdir(tempdir_path(state, "proc/net"), 0755);
+    for (unsigned i = 0; i < 140000; i++) {
+        buf_printf(&text, "%-127s\n",
+                   "eth0\t00000000\t0102000A\t0003\t0\t0\t100\t00000000\t0\t0\t0");
+        buf_printf(
+            &text6,
+            "fd0000000000000000000000%08x 80 00000000000000000000000000000000 00 "
+            "00000000000000000000000000000000 00000000 00000001 00000000 80200001     eth0\n",
+            i);
+    }
+    tempdir_write(state, "proc/net/route", buf_terminate(&text));
+    tempdir_write(state, "proc/net/ipv6_route", buf_terminate(&text6));
+    assert_true(text.len > 16 * MIB && text6.len > 16 * MIB);
+    value = reply_value(cmd_network_get_route, *state, NULL);
+    check_count(value, "", 280000);
+    check_int(value, "/139999/metric", 100);
+    check_str(value, "/279999/destination", "fd00::2:22df");
+    json_object_put(value);
+    /* The next reply is charged by this one's length. */
+    assert_true(network_get_route_max(NULL, NULL) > 40 * MIB);
+}
+
+static void a_reply_that_nobody_can_read_is_an_error(void **state)
+{
+    CLEANUP(buf_done) struct buf text = { 0 };
+
+    mkdir(tempdir_path(state, "proc"), 0755);
+    mkdir(tempdir_path(state, "proc/net"), 0755);
+    for (unsigned i = 0; i < 900000; i++)
+        buf_puts(&text, "e 0 0 0 0 0 0 0 0 0 0\n");
+    tempdir_write(state, "proc/net/route", buf_terminate(&text));
+    reply_fails(cmd_network_get_route, *state, NULL,
+                "failed to read /proc/net/route: File too large");
+}
+
+static void an_interface_name_of_odd_bytes_is_escaped(void **state)
+{
+    struct json_object *value;
+
+    mkdir(tempdir_path(state, "proc"), 0755);
+    mkdir(tempdir_path(state, "proc/net"), 0755);
+    tempdir_write(state, "proc/net/route", "a\"\xff\x01\\ 0 0 0 0 0 0 0 0 0 0\nb 1 1");
+    value = reply_value(cmd_network_get_route, *state, NULL);
+    check_count(value, "", 1);
+    check_str(value, "/0/iface", "a\"\357\277\275\001\\");
+    json_object_put(value);
+}
+
 static void a_table_that_cannot_be_read_is_an_error(void **state)
 {
     mkdir(tempdir_path(state, "proc"), 0755);
@@ -113,6 +168,9 @@ int main(void)
         cmocka_unit_test(a_machine_without_ipv6_has_its_ipv4_routes),
         TEST_IN_TEMPDIR(a_machine_with_ipv6_alone_has_those),
         TEST_IN_TEMPDIR(without_proc_the_command_fails),
+        TEST_IN_TEMPDIR(a_router_with_its_hundreds_of_thousands_of_routes_is_answered),
+        TEST_IN_TEMPDIR(a_reply_that_nobody_can_read_is_an_error),
+        TEST_IN_TEMPDIR(an_interface_name_of_odd_bytes_is_escaped),
         TEST_IN_TEMPDIR(a_table_that_cannot_be_read_is_an_error),
     };
 

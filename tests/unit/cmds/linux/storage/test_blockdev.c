@@ -1,5 +1,7 @@
 /* Disk addresses, serials and stacks of devices on the made trees. */
 #include "cmds/linux/storage/blockdev.h"
+#include "cmds/linux/storage/blockdev_props.h"
+#include "cmds/linux/storage/disk_address.h"
 
 #include "unit/cmds/linux/tree_make.h"
 
@@ -20,7 +22,7 @@ static struct disk_address address_of(const char *tree, unsigned major, unsigned
     char path[SYSROOT_PATH_MAX];
 
     assert_int_equal(blockdev_find(&root, major, minor, path), 0);
-    blockdev_address(&root, path, &address);
+    disk_address_read(&root, path, &address);
     return address;
 }
 
@@ -219,6 +221,26 @@ static void r0001_slaves_that_go_in_circles_or_nowhere_end(void **state)
     assert_int_equal(paths.count, 0);
 }
 
+static void udevs_serial_goes_before_the_devices(void **state)
+{
+    struct disk_address address;
+    struct sysroot root;
+
+    assert_int_equal(sysroot_init(&root, *state), 0);
+    make_dirs(state, "sys/devices/virtio1/block/vda/vda1");
+    make_dirs(state, "run/udev/data");
+    tempdir_write(state, "sys/devices/virtio1/block/vda/serial", "of the device");
+    tempdir_write(state, "sys/devices/virtio1/block/vda/vda1/uevent",
+                  "MAJOR=254\nMINOR=1\nDEVNAME=vda1\nDEVTYPE=partition\n");
+    disk_address_read(&root, "/sys/devices/virtio1/block/vda/vda1", &address);
+    assert_string_equal(address.serial, "of the device");
+    tempdir_write(state, "run/udev/data/b254:1",
+                  "S:disk/by-id/x\nI:123\nE:ID_SERIAL_SHORT=no\nE:ID_SERIAL=of udev\nE:ID_BUS=x\n");
+    disk_address_read(&root, "/sys/devices/virtio1/block/vda/vda1", &address);
+    assert_string_equal(address.serial, "of udev");
+    assert_string_equal(address.dev, "/dev/vda1");
+}
+
 static void a_number_without_sysfs_is_not_found(void **state)
 {
     struct sysroot root = root_of("no-ipv6");
@@ -245,6 +267,7 @@ int main(void)
         cmocka_unit_test(a_partition_of_md_ends_at_the_members),
         cmocka_unit_test(a_loop_device_has_no_hardware),
         TEST_IN_TEMPDIR(r0001_slaves_that_go_in_circles_or_nowhere_end),
+        TEST_IN_TEMPDIR(udevs_serial_goes_before_the_devices),
         cmocka_unit_test(a_number_without_sysfs_is_not_found),
     };
 

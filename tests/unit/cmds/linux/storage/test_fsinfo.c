@@ -1,6 +1,8 @@
 /* guest-get-fsinfo on the made trees, and on mount tables made up here. */
 #include "unit/cmds/linux/reply_check.h"
+#include "unit/cmds/linux/tree_make.h"
 
+#include <errno.h>
 #include <sys/stat.h>
 
 #define FSINFO(tree) reply_value(cmd_get_fsinfo, PQGA_TEST_DATA "/" tree, NULL)
@@ -18,7 +20,7 @@ static void filesystems_come_in_reverse_mount_order_without_bind_and_network_mou
 
     check_count(value, "", 4);
     check_str(value, "/0/mountpoint", "/snap/core");
-    check_str(value, "/1/mountpoint", "/mnt/with space\ttab\\and\xff");
+    check_str(value, "/1/mountpoint", "/mnt/with space\ttab\\and\357\277\275");
     check_str(value, "/2/mountpoint", "/boot");
     check_str(value, "/3/mountpoint", "/");
     check_str(value, "/3/name", "vda1");
@@ -117,15 +119,77 @@ static void what_a_later_mount_covers_is_never_asked_for_its_size(void **state)
     mkdir(tempdir_path(state, "data"), 0755);
     mkdir(tempdir_path(state, "data/sub"), 0755);
     mkdir(tempdir_path(state, "data2"), 0755);
-    write_mountinfo(state, "1 0 8:1 / /data/sub rw - ext4 /dev/sda1 rw\n"
-                           "2 0 8:2 / /data2 rw - ext4 /dev/sda2 rw\n"
-                           "3 0 8:3 / /data rw - ext4 /dev/sda3 rw\n"
-                           "4 0 0:50 / /data rw - nfs4 dead:/ rw\n");
+    write_mountinfo(state, "1 9 8:1 / /data/sub rw - ext4 /dev/sda1 rw\n"
+                           "2 9 8:2 / /data2 rw - ext4 /dev/sda2 rw\n"
+                           "3 9 8:3 / /data rw - ext4 /dev/sda3 rw\n"
+                           "4 3 0:50 / /data rw - nfs4 dead:/ rw\n");
     value = reply_value(cmd_get_fsinfo, *state, NULL);
     check_count(value, "", 3);
     check_absent(value, "/0/total-bytes");              /* /data: the same place */
     assert_non_null(value_at(value, "/1/total-bytes")); /* /data2 only begins alike */
     check_absent(value, "/2/total-bytes");              /* /data/sub: below it */
+    json_object_put(value);
+}
+
+static void a_filesystem_that_is_bound_is_asked_wherever_it_can_be_reached(void **state)
+{
+    struct json_object *value;
+
+    make_dirs(state, "self/of/a/twice");
+    make_dirs(state, "parent/sub");
+    make_dirs(state, "elsewhere");
+    write_mountinfo(state,
+                    "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"
+                    "2 1 8:2 / /self/of/a rw - ext4 /dev/sda2 rw\n"
+                    "3 2 8:2 / /self/of/a rw - ext4 /dev/sda2 rw\n"       /* bound onto itself */
+                    "4 3 8:3 / /self/of/a/twice rw - ext4 /dev/sda3 rw\n" /* and bound twice */
+                    "5 4 8:3 / /self/of/a/twice rw - ext4 /dev/sda3 rw\n"
+                    "6 5 8:3 / /self/of/a/twice rw - ext4 /dev/sda3 rw\n"
+                    "7 1 8:4 / /parent/sub rw - ext4 /dev/sda4 rw\n"
+                    "8 1 8:1 /parent /parent rw - ext4 /dev/sda1 rw\n" /* rbind of the parent */
+                    "9 8 8:4 / /parent/sub rw - ext4 /dev/sda4 rw\n"
+                    "10 1 8:5 / /hidden rw - ext4 /dev/sda5 rw\n"
+                    "11 10 0:9 / /hidden rw - tmpfs tmpfs rw\n"
+                    "12 1 8:5 / /elsewhere rw - ext4 /dev/sda5 rw\n");
+    value = reply_value(cmd_get_fsinfo, *state, NULL);
+    check_count(value, "", 5);
+    for (int i = 0; i < 5; i++) {
+        char pointer[32];
+
+        snprintf(pointer, sizeof(pointer), "/%d/total-bytes", i);
+        assert_non_null(value_at(value, pointer));
+    }
+    check_str(value, "/0/mountpoint", "/hidden"); /* the first mount's, as in qemu-ga */
+    json_object_put(value);
+}
+
+static void no_fuse_mount_is_ever_walked_into(void **state)
+{
+    struct json_object *value;
+
+    make_dirs(state, "home/u/fuse/disk");
+    make_dirs(state, "mnt");
+    write_mountinfo(state, "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"
+                           "2 1 0:9 / /home/u/fuse rw - fuse.sshfs u@host:/ rw\n"
+                           "3 2 8:2 / /home/u/fuse/disk rw - ext4 /dev/sda2 rw\n"
+                           "4 2 8:3 / /home/u/fuse/disk2 rw - ext4 /dev/sda3 rw\n"
+                           "5 1 8:3 / /mnt rw - ext4 /dev/sda3 rw\n");
+    value = reply_value(cmd_get_fsinfo, *state, NULL);
+    check_count(value, "", 3);
+    assert_non_null(value_at(value, "/0/total-bytes")); /* by its other mount */
+    check_absent(value, "/1/total-bytes");
+    assert_non_null(value_at(value, "/2/total-bytes"));
+    json_object_put(value);
+}
+
+static void odd_names_are_escaped_in_the_reply(void **state)
+{
+    struct json_object *value;
+
+    write_mountinfo(state, "1 0 8:1 / /a\\012\"b\\134\302\233\xff rw - ext4 /dev/s\\012da1 rw\n");
+    value = reply_value(cmd_get_fsinfo, *state, NULL);
+    check_str(value, "/0/mountpoint", "/a\n\"b\\\302\233\357\277\275");
+    check_str(value, "/0/name", "s\nda1");
     json_object_put(value);
 }
 
@@ -141,6 +205,22 @@ static void a_root_that_was_moved_into_place_hides_no_earlier_mount(void **state
     check_str(value, "/1/mountpoint", "/live");
     assert_non_null(value_at(value, "/1/total-bytes"));
     assert_non_null(value_at(value, "/0/total-bytes"));
+    json_object_put(value);
+}
+
+static void thousands_of_filesystems_are_listed_each(void **state)
+{
+    CLEANUP(buf_done) struct buf text = { 0 };
+    struct json_object *value;
+
+    buf_puts(&text, "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n");
+    for (int i = 0; i < 4000; i++)
+        buf_printf(&text, "%d 1 7:%d / /img/%d rw - squashfs /dev/loop%d ro\n", i + 2, i, i, i);
+    write_mountinfo(state, buf_terminate(&text));
+    value = reply_value(cmd_get_fsinfo, *state, NULL);
+    check_count(value, "", 4001);
+    check_str(value, "/0/mountpoint", "/img/3999");
+    check_str(value, "/4000/mountpoint", "/");
     json_object_put(value);
 }
 
@@ -179,6 +259,10 @@ int main(void)
         cmocka_unit_test(channel_io_disks_have_a_ccw_address_and_no_pci_one),
         cmocka_unit_test(a_device_that_sysfs_does_not_know_is_named_by_its_source),
         TEST_IN_TEMPDIR(what_a_later_mount_covers_is_never_asked_for_its_size),
+        TEST_IN_TEMPDIR(a_filesystem_that_is_bound_is_asked_wherever_it_can_be_reached),
+        TEST_IN_TEMPDIR(no_fuse_mount_is_ever_walked_into),
+        TEST_IN_TEMPDIR(odd_names_are_escaped_in_the_reply),
+        TEST_IN_TEMPDIR(thousands_of_filesystems_are_listed_each),
         TEST_IN_TEMPDIR(a_root_that_was_moved_into_place_hides_no_earlier_mount),
         TEST_IN_TEMPDIR(thousands_of_container_mounts_leave_one_entry_for_each_filesystem),
         TEST_IN_TEMPDIR(without_proc_the_command_fails),
