@@ -8,8 +8,9 @@
 #include "cmds/command.h"
 
 static const char *const order_names[] = {
-    [ORDER_INLINE] = "inline", [ORDER_SHARED] = "shared",   [ORDER_OPEN] = "open",
-    [ORDER_FILE] = "file",     [ORDER_BARRIER] = "barrier", [ORDER_URGENT] = "urgent",
+    [ORDER_INLINE] = "inline", [ORDER_SHARED] = "shared", [ORDER_OPEN] = "open",
+    [ORDER_FILE] = "file",     [ORDER_PID] = "pid",       [ORDER_BARRIER] = "barrier",
+    [ORDER_URGENT] = "urgent",
 };
 
 static const struct {
@@ -36,6 +37,7 @@ static const char head[] =
     "- **shared**: runs beside everything but a barrier\n"
     "- **open**: shared, in order among opens, if it only reads; else a barrier\n"
     "- **file**: in request order on the same file, in parallel across files\n"
+    "- **pid**: in request order on the same started program, in parallel across programs\n"
     "- **barrier**: after all earlier requests of its session and before all later ones\n"
     "- **urgent**: waits for a freeze or thaw in progress and for nothing else\n"
     "\n"

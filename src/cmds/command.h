@@ -21,6 +21,7 @@ enum cmd_order {
     ORDER_SHARED,  /* at once, beside anything but a barrier */
     ORDER_OPEN,    /* file-open: shared (in order among opens) when it only reads, else barrier */
     ORDER_FILE,    /* in request order on one (device, inode), in parallel across files */
+    ORDER_PID,     /* in request order on one started program, in parallel across programs */
     ORDER_BARRIER, /* after all earlier requests of its session, before all later ones */
     ORDER_URGENT,  /* waits for a freeze or thaw in progress and for nothing else; own worker */
 };

@@ -27,7 +27,7 @@ static size_t exec_status_max(const struct cmd_env *env, const void *args)
 const struct command commands[] = { /* sorted by name: command_find() bisects */
     { "guest-exec", cmd_exec, ARGS(args_exec, exec_args), CMD_AUDIT | CMD_SPAWNS, ORDER_BARRIER, "2.5",
       "Start a program.", NULL, NULL, target_exec },
-    { "guest-exec-status", cmd_exec_status, ARGS(args_exec_status, exec_status_args), CMD_NONBLOCKING, ORDER_SHARED, "2.5",
+    { "guest-exec-status", cmd_exec_status, ARGS(args_exec_status, exec_status_args), CMD_NONBLOCKING, ORDER_PID, "2.5",
       "Ask for the end and the output of a started program; the answer that tells the end forgets it.",
       exec_status_max, cmd_exec_status_now, NULL },
     { "guest-file-close", cmd_file_close, ARGS(args_file_handle, file_handle_args), CMD_AUDIT, ORDER_FILE, "0.15",

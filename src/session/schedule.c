@@ -9,6 +9,7 @@
 
 #include "base/block.h"
 #include "base/frozen.h"
+#include "cmds/exec/exec.h"
 #include "cmds/files/file.h"
 #include "session/output.h"
 
@@ -50,6 +51,16 @@ static void job_admitted(struct job *job)
     settle(CONTAINER_OF(job, struct call, job));
 }
 
+/* No device has this number: what is asked of one program keeps its order, so that the output is
+ * told before "does not exist". */
+#define PID_DEV UINT64_MAX
+
+static int pid_key(const struct exec_status_args *args, struct job_key *ret_key)
+{
+    *ret_key = (struct job_key){ .dev = PID_DEV, .ino = (uint64_t)args->pid };
+    return 0;
+}
+
 /* Of a call whose arguments are bound. */
 static int job_key(struct job *job, struct job_key *ret_key)
 {
@@ -58,6 +69,8 @@ static int job_key(struct job *job, struct job_key *ret_key)
     struct file_key key;
     int r = 0;
 
+    if (call->command->order == ORDER_PID)
+        return pid_key((const void *)call->args, ret_key);
     if (call->command->order == ORDER_OPEN)
         file_open_key((const void *)call->args, &key);
     else
@@ -98,6 +111,7 @@ static enum job_class job_class(const struct call *call)
             return JOB_SHARED;
         return file_open_only_reads((const void *)call->args) ? JOB_OPEN : JOB_BARRIER;
     case ORDER_FILE:
+    case ORDER_PID:
         return call->error.text ? JOB_SHARED : JOB_FILE;
     case ORDER_BARRIER:
         return JOB_BARRIER;
