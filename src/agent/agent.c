@@ -147,7 +147,8 @@ int agent_start(const struct config *config, struct agent **ret_agent)
     agent->config = config;
     agent->loop.epoll_fd = agent->loop.wake.fd = agent->signals.fd = -1;
     signal(SIGPIPE, SIG_IGN);
-    spawn_raise_files(files_wanted(config));
+    signal(SIGXFSZ, SIG_IGN); /* a write beyond the limit of file sizes is an error, not the end */
+    spawn_init(files_wanted(config));
     r = open_state(agent);
     if (r == 0)
         r = open_log(config);

@@ -1,9 +1,10 @@
 /*
- * Child processes: the only place that creates any (posix_spawn).
+ * Child processes: the only place that creates any.
  *
- * Threads    any.
- * Children   get default signal dispositions and an empty mask, no descriptors but 0, 1, 2, and
- *            the agent's working directory and umask. Whoever starts one reaps it.
+ * Threads    any; spawn_init() before there are any. SIGPIPE is ignored.
+ * Children   get default signal dispositions and an empty mask, no descriptors but 0, 1, 2, the
+ *            limit of descriptors that the agent was started with, umask 022, and the agent's
+ *            working directory. Whoever starts one reaps it.
  */
 #pragma once
 
@@ -16,9 +17,9 @@
 #define SPAWN_NULL (-1) /* /dev/null */
 
 struct spawn_options {
-    const char *path;          /* without '/': searched in the agent's PATH, never in envp's */
-    char *const *argv;         /* argv[0] included; NULL-terminated */
-    char *const *envp;         /* NULL: the agent's environment */
+    const char *path;  /* without '/': searched in PATH of envp, if it has one, else of the agent */
+    char *const *argv; /* argv[0] included; NULL-terminated */
+    char *const *envp; /* NULL: base/spawn_env.h; else exactly this */
     int fd_in, fd_out, fd_err; /* dup'ed to 0, 1, 2; or SPAWN_NULL; fd_out may equal fd_err */
     bool new_group;            /* own process group, so that a deadline can end all of it */
     bool shell_fallback;       /* ENOEXEC: run by /bin/sh, as execvp(3) does */
@@ -32,9 +33,10 @@ struct spawn_child {
 /* 0, or -errno of the failed exec (ENOENT, EACCES, ENOTDIR, E2BIG, ...): nothing is left then. */
 int spawn_start(const struct spawn_options *options, struct spawn_child *ret_child);
 
-/* Raises the agent's soft limit of descriptors to `wanted`, or to the hard limit if that is lower.
- * Children keep the old one: programs that use select(2) rely on it. Before threads run. */
-void spawn_raise_files(size_t wanted);
+/* At the start of the agent: the ends of children are told from now on, whatever its parent has
+ * left SIGCHLD at, and its soft limit of descriptors is raised to `files_wanted`, or to the hard
+ * limit if that is lower. Children keep the old one: programs that use select(2) rely on it. */
+void spawn_init(size_t files_wanted);
 
 /* A helper program run to its end with its output caught. */
 struct spawn_result {
@@ -45,7 +47,7 @@ struct spawn_result {
     struct buf output; /* stdout and stderr in the order written, at most 64 KiB kept */
 };
 
-/* Feeds `input` (NULL: /dev/null), waits at most timeout_ms (< 0: for ever). 0 or -errno if the
+/* Feeds `input` by a pipe (NULL: /dev/null), waits at most timeout_ms (< 0: for ever). 0 or -errno if the
  * program cannot be started or waited for. A background child that keeps the pipe open does not
  * make it wait: the program's own end counts. */
 int spawn_run(const char *const argv[], const struct buf *input, int timeout_ms,

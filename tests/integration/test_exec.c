@@ -114,7 +114,7 @@ static void environment_and_arguments_are_passed_exactly(void **state)
         { "\"path\":\"/bin/sh\",\"arg\":[\"-c\",\"printf '%s|' \\\"$@\\\"\",\"n\",\"a b\",\"\","
           "\"$HOME\",\"\\u00e9\\\"'\"]",
           "a b||$HOME|\xc3\xa9\"'|" },
-        { "\"path\":\"printf\",\"arg\":[\"%s\",\"x\"],\"env\":[\"PATH=/nonexist\"]", "x" },
+        { "\"path\":\"printf\",\"arg\":[\"%s\",\"x\"],\"env\":[\"PATH=/no:/usr/bin:/bin\"]", "x" },
         { "\"path\":\"cat\"", NULL }, /* its input is empty */
     };
     struct client client;
@@ -142,6 +142,44 @@ static void without_env_the_agents_environment_is_passed(void **state)
     client_open(&client, &agent);
     exec_wait(&client, exec_run(&client, "echo $PQGA_TEST_VARIABLE", "true"));
     assert_output(client.line, "out-data", "here\n");
+    client_close(&client);
+    agent_end(&agent);
+}
+
+/* What the agent keeps to itself, and what a program gets though the agent has it not. */
+static void a_program_runs_as_under_a_login(void **state)
+{
+    static const char *const script[] = { "umask", "ulimit -Sn",
+                                          "echo $INVOCATION_ID$CREDENTIALS_DIRECTORY",
+                                          "echo ${HOME:+a}${USER:+b}${LOGNAME:+c}${SHELL:+d}" };
+    static const char *const outputs[] = { "0022\n", "300\n", "\n", "abcd\n" };
+    struct agent_process agent = { 0 };
+    struct rlimit before, limit;
+    mode_t mask = umask(0077);
+    struct client client;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    limit = before;
+    limit.rlim_cur = 300;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    setenv("CREDENTIALS_DIRECTORY", "/x", 1);
+    setenv("INVOCATION_ID", "x", 1);
+    unsetenv("USER");
+    unsetenv("LOGNAME");
+    signal(SIGCHLD, SIG_IGN); /* as some parents leave it */
+    agent_spawn(&agent, NULL);
+    signal(SIGCHLD, SIG_DFL);
+    unsetenv("CREDENTIALS_DIRECTORY");
+    unsetenv("INVOCATION_ID");
+    setrlimit(RLIMIT_NOFILE, &before);
+    umask(mask);
+    client_open(&client, &agent);
+    for (size_t i = 0; i < 40; i++) {
+        exec_wait(&client, exec_run(&client, script[i % 4], "true"));
+        assert_output(client.line, "out-data", outputs[i % 4]);
+    }
+    exec_wait(&client, exec_run(&client, "exit 3", "true"));
+    assert_int_equal(reply_int(client.line, "exitcode"), 3);
     client_close(&client);
     agent_end(&agent);
 }
@@ -235,6 +273,35 @@ static void a_script_without_an_interpreter_is_run_by_the_shell(void **state)
     client_close(&client);
 }
 
+#define ASKED_AT_ONCE 4
+
+/* A large output is encoded by a worker, and what is asked behind it must not be quicker. */
+static void statuses_of_one_pid_are_answered_in_order(void **state)
+{
+    const char *last;
+    struct client client;
+
+    client_open(&client, *state);
+    for (int round = 0; round < 20; round++) {
+        int64_t pid = exec_run(&client, "head -c 300000 /dev/zero", "true");
+        int told = 0, gone = 0;
+
+        do {
+            for (int i = 0; i < ASKED_AT_ONCE; i++)
+                client_request(
+                    &client,
+                    "{\"execute\":\"guest-exec-status\",\"arguments\":{\"pid\":%" PRId64 "}}", pid);
+            for (int i = 0; i < ASKED_AT_ONCE; i++) {
+                last = client_line(&client);
+                told += reply_has(last, "\"exited\": true");
+                gone += reply_has(last, "does not exist");
+                assert_true(gone == 0 || told == 1);
+            }
+        } while (gone == 0 && told == 0);
+    }
+    client_close(&client);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup_agent, teardown_agent)
 
 int main(void)
@@ -247,11 +314,13 @@ int main(void)
         CASE(the_answer_that_tells_the_end_forgets_the_process),
         CASE(environment_and_arguments_are_passed_exactly),
         cmocka_unit_test(without_env_the_agents_environment_is_passed),
+        cmocka_unit_test(a_program_runs_as_under_a_login),
         CASE(no_descriptor_is_inherited),
         CASE(signals_are_at_their_default_and_none_is_blocked),
         CASE(a_program_has_the_agents_priority),
         CASE(what_cannot_be_run_is_told_in_the_references_words),
         CASE(a_script_without_an_interpreter_is_run_by_the_shell),
+        CASE(statuses_of_one_pid_are_answered_in_order),
     };
 
     return cmocka_run_group_tests_name("exec", tests, NULL, NULL);

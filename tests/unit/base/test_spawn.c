@@ -1,8 +1,10 @@
 #include "base/spawn.h"
 
+#include "base/spawn_env.h"
 #include "unit/tempdir.h"
 
 #include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -102,11 +104,13 @@ static void pidfd_is_close_on_exec_and_readable_after_the_end(void **dir)
     fd_close(child.pidfd);
 }
 
-static int start_error(const char *path, char *const *argv, bool shell_fallback)
+static int start_error_of(const char *path, char *const *argv, char *const *envp,
+                          bool shell_fallback)
 {
     struct spawn_options options = {
         .path = path,
         .argv = argv,
+        .envp = envp,
         .fd_in = SPAWN_NULL,
         .fd_out = SPAWN_NULL,
         .fd_err = SPAWN_NULL,
@@ -118,6 +122,16 @@ static int start_error(const char *path, char *const *argv, bool shell_fallback)
     assert_int_equal(child.pid, -7);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child, no zombie */
     return r;
+}
+
+static int start_error(const char *path, char *const *argv, bool shell_fallback)
+{
+    return start_error_of(path, argv, NULL, shell_fallback);
+}
+
+static int start_error_in(const char *path, char *const *argv, char *const *envp)
+{
+    return start_error_of(path, argv, envp, true);
 }
 
 static void failed_exec_is_reported_with_its_errno(void **dir)
@@ -151,7 +165,7 @@ static void script_without_interpreter_line_is_run_by_the_shell(void **dir)
     assert_string_equal(output, expected);
 }
 
-static void name_is_searched_in_the_path_of_the_agent_only(void **dir)
+static void name_is_searched_in_the_path_of_its_environment_else_of_the_agent(void **dir)
 {
     CLEANUP(free_ptr) char *saved = strdup(getenv("PATH"));
     char path[3 * 4096], output[64];
@@ -166,13 +180,18 @@ static void name_is_searched_in_the_path_of_the_agent_only(void **dir)
 
     snprintf(path, sizeof(path), "/no/such:%s:%s:", tempdir_path(dir, "a"), tempdir_path(dir, "b"));
     setenv("PATH", path, 1);
-    assert_int_equal(run_argv(ARGV("pqga-tool"), ARGV("PATH=/env"), output, sizeof(output)), 0);
-    assert_string_equal(output, "/env\n");
+    assert_int_equal(run_argv(ARGV("pqga-tool"), ARGV("X=1"), output, sizeof(output)), 0);
+    assert_int_equal(run_argv(ARGV("pqga-plain"), ARGV("X=1"), output, sizeof(output)), 0);
+    assert_string_equal(output, "plain\n");
     assert_int_equal(run_argv(ARGV("pqga-plain"), NULL, output, sizeof(output)), 0);
     assert_string_equal(output, "plain\n");
     setenv("PATH", tempdir_path(dir, "a"), 1);
     assert_int_equal(start_error("pqga-tool", ARGV("x"), true), -EACCES);
     setenv("PATH", saved, 1);
+    snprintf(path, sizeof(path), "PATH=%s", tempdir_path(dir, "b"));
+    assert_int_equal(run_argv(ARGV("pqga-plain"), ARGV("X=1", path), output, sizeof(output)), 0);
+    assert_string_equal(output, "plain\n");
+    assert_int_equal(start_error_in("cat", ARGV("cat"), ARGV("PATH=/no/such")), -ENOENT);
 }
 
 static void empty_path_element_is_not_the_working_directory(void **dir)
@@ -365,21 +384,122 @@ static void run_does_not_wait_for_a_background_child_with_the_pipe(void **dir)
     assert_int_equal(kill((pid_t)atoi(result.output.data), SIGKILL), 0);
 }
 
-/* The child naps first, so that its limit is set by the time it looks. */
+static void run_feeds_more_than_a_pipe_holds_by_a_pipe(void **dir)
+{
+    static const char *const argv[] = { "/bin/sh", "-c", "[ -p /dev/stdin ] && wc -c", NULL };
+    CLEANUP(spawn_result_done) struct spawn_result result = { 0 };
+    CLEANUP(buf_done) struct buf input = { 0 };
+
+    assert_non_null(buf_reserve(&input, MIB));
+    memset(input.data, 'x', MIB);
+    input.len = MIB;
+    assert_int_equal(spawn_run(argv, &input, LONG_MS, &result), 0);
+    assert_string_equal(buf_terminate(&result.output), "1048576\n");
+}
+
+static void run_ends_though_nobody_reads_the_input(void **dir)
+{
+    static const char *const argv[] = { "/bin/sh", "-c", "exit 3", NULL };
+    CLEANUP(spawn_result_done) struct spawn_result result = { 0 };
+    CLEANUP(buf_done) struct buf input = { 0 };
+
+    assert_non_null(buf_reserve(&input, MIB));
+    memset(input.data, 'x', MIB);
+    input.len = MIB;
+    signal(SIGPIPE, SIG_IGN);
+    assert_int_equal(spawn_run(argv, &input, LONG_MS, &result), 0);
+    assert_int_equal(result.exit_code, 3);
+    signal(SIGPIPE, SIG_DFL);
+}
+
+static void a_child_has_the_umask_of_a_login(void **dir)
+{
+    mode_t before = umask(0077);
+    char output[64];
+
+    assert_int_equal(run_argv(ARGV("/bin/sh", "-c", "umask"), NULL, output, sizeof(output)), 0);
+    assert_string_equal(output, "0022\n");
+    assert_int_equal(umask(before), 0077);
+}
+
+/* As a unit of systemd has it. */
+static void what_the_service_manager_tells_the_agent_is_not_passed_on(void **dir)
+{
+    static const char *const names[] = { "JOURNAL_STREAM", "CREDENTIALS_DIRECTORY",
+                                         "QGA_CONF",       "INVOCATION_ID",
+                                         "NOTIFY_SOCKET",  "LISTEN_FDS",
+                                         "LISTEN_PID",     "WATCHDOG_USEC",
+                                         "STATE_DIRECTORY" };
+    char output[8192];
+
+    setenv("LISTEN", "stays", 1);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        setenv(names[i], "x", 1);
+    assert_int_equal(run_argv(ARGV("/usr/bin/env"), NULL, output, sizeof(output)), 0);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        assert_null(strstr(output, names[i]));
+        unsetenv(names[i]);
+    }
+    assert_non_null(strstr(output, "LISTEN=stays\n"));
+    unsetenv("LISTEN");
+}
+
+static void a_login_is_added_where_the_environment_lacks_it(void **dir)
+{
+    static const char *const names[] = { "HOME", "USER", "LOGNAME", "SHELL" };
+    struct passwd *entry = getpwuid(geteuid());
+    char output[1024], expected[1024];
+
+    if (!entry)
+        skip();
+    spawn_env_init();
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        unsetenv(names[i]);
+    setenv("HOME", "/elsewhere", 1);
+    assert_int_equal(run_argv(ARGV("/bin/sh", "-c", "echo $HOME $USER $LOGNAME $SHELL"), NULL,
+                              output, sizeof(output)),
+                     0);
+    snprintf(expected, sizeof(expected), "/elsewhere %s %s %s\n", entry->pw_name, entry->pw_name,
+             entry->pw_shell);
+    assert_string_equal(output, expected);
+    unsetenv("HOME");
+    assert_int_equal(run_argv(ARGV("/bin/sh", "-c", "echo $HOME"), NULL, output, sizeof(output)),
+                     0);
+    snprintf(expected, sizeof(expected), "%s\n", entry->pw_dir);
+    assert_string_equal(output, expected);
+}
+
+static void statuses_are_told_though_the_parent_left_sigchld_ignored(void **dir)
+{
+    static const char *const argv[] = { "/bin/sh", "-c", "exit 3", NULL };
+    CLEANUP(spawn_result_done) struct spawn_result result = { 0 };
+
+    signal(SIGCHLD, SIG_IGN);
+    assert_int_equal(spawn_run(argv, NULL, LONG_MS, &result), -ECHILD); /* never a status */
+    spawn_init(0);
+    assert_int_equal(spawn_run(argv, NULL, LONG_MS, &result), 0);
+    assert_true(result.exited);
+    assert_int_equal(result.exit_code, 3);
+}
+
+/* From its first instruction on, whoever else is scheduled. */
 static void a_child_keeps_the_old_limit_of_descriptors(void **dir)
 {
-    static const char *const argv[] = { "/bin/sh", "-c", "sleep 0.2; ulimit -Sn", NULL };
-    CLEANUP(spawn_result_done) struct spawn_result result = { 0 };
     struct rlimit limit;
 
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
     limit.rlim_cur = 200;
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    spawn_raise_files(300);
+    spawn_init(300);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
     assert_int_equal(limit.rlim_cur, 300);
-    assert_int_equal(spawn_run(argv, NULL, LONG_MS, &result), 0);
-    assert_string_equal(buf_terminate(&result.output), "200\n");
+    for (int i = 0; i < 100; i++) {
+        char output[64];
+
+        assert_int_equal(
+            run_argv(ARGV("/bin/sh", "-c", "ulimit -Sn"), NULL, output, sizeof(output)), 0);
+        assert_string_equal(output, "200\n");
+    }
 }
 
 int main(void)
@@ -389,7 +509,7 @@ int main(void)
         cmocka_unit_test(pidfd_is_close_on_exec_and_readable_after_the_end),
         TEST_IN_TEMPDIR(failed_exec_is_reported_with_its_errno),
         TEST_IN_TEMPDIR(script_without_interpreter_line_is_run_by_the_shell),
-        TEST_IN_TEMPDIR(name_is_searched_in_the_path_of_the_agent_only),
+        TEST_IN_TEMPDIR(name_is_searched_in_the_path_of_its_environment_else_of_the_agent),
         TEST_IN_TEMPDIR(empty_path_element_is_not_the_working_directory),
         cmocka_unit_test(given_environment_is_exactly_that),
         cmocka_unit_test(child_has_no_descriptors_of_the_agent),
@@ -401,6 +521,12 @@ int main(void)
         cmocka_unit_test(run_keeps_the_first_64_kib_of_output),
         cmocka_unit_test(run_ends_at_its_time_limit_with_all_its_children),
         cmocka_unit_test(run_does_not_wait_for_a_background_child_with_the_pipe),
+        cmocka_unit_test(run_feeds_more_than_a_pipe_holds_by_a_pipe),
+        cmocka_unit_test(run_ends_though_nobody_reads_the_input),
+        cmocka_unit_test(a_child_has_the_umask_of_a_login),
+        cmocka_unit_test(what_the_service_manager_tells_the_agent_is_not_passed_on),
+        cmocka_unit_test(a_login_is_added_where_the_environment_lacks_it),
+        cmocka_unit_test(statuses_are_told_though_the_parent_left_sigchld_ignored),
         cmocka_unit_test(a_child_keeps_the_old_limit_of_descriptors),
     };
 

@@ -196,13 +196,19 @@ static void an_absent_environment_is_the_agents_and_a_given_one_is_exact(void **
     assert_output(fixture, &args, "A=1\nno equals sign\nB=2\n", "/usr/bin/env", NULL);
 }
 
-static void names_are_searched_in_the_agents_path_only(void **state)
+static void names_are_searched_in_the_path_that_is_given_else_in_the_agents(void **state)
 {
     struct fixture *fixture = *state;
-    struct arg_str env[] = { arg("PATH=/nonexist") };
+    struct arg_str env[] = { arg("X=1"), arg("PATH=/nonexist") };
     struct exec_args args = { .has_env = true, .env = { .items = env, .count = 1 } };
+    char *text;
 
     assert_output(fixture, &args, "hi\n", "echo", "hi", NULL);
+    args = (struct exec_args){ .has_env = true, .env = { .items = env, .count = 2 } };
+    text = exec_text(fixture, &args, "echo", NULL);
+    assert_string_equal(
+        text, "error: Failed to execute child process “echo” (No such file or directory)");
+    free(text);
 }
 
 static void argv0_is_the_path_as_given_and_no_shell_is_involved(void **state)
@@ -360,7 +366,7 @@ int main(void)
         TEST(input_that_nobody_reads_does_no_harm),
         TEST(bad_input_is_refused_and_nothing_is_run),
         TEST(an_absent_environment_is_the_agents_and_a_given_one_is_exact),
-        TEST(names_are_searched_in_the_agents_path_only),
+        TEST(names_are_searched_in_the_path_that_is_given_else_in_the_agents),
         TEST(argv0_is_the_path_as_given_and_no_shell_is_involved),
         TEST(a_script_without_interpreter_is_run_by_sh),
         TEST(the_child_has_three_descriptors_and_an_empty_stdin),
