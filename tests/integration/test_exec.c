@@ -57,20 +57,54 @@ static void a_thousand_processes_are_in_flight(void **state)
     client_close(&client);
 }
 
-static void processes_are_bounded(void **state)
+static void running_processes_are_bounded(void **state)
 {
     struct agent_process agent = { 0 };
+    const char *gate;
     struct client client;
     int64_t pids[3];
+    char script[200];
+    int fd;
+
+    agent_spawn_configured(&agent, "max-execs=3\n");
+    gate = gate_make(&agent);
+    snprintf(script, sizeof(script), "read x < %s", gate);
+    client_open(&client, &agent);
+    for (int i = 0; i < 3; i++)
+        pids[i] = exec_run(&client, script, "true");
+    client_ask(&client, "{\"execute\":\"guest-exec\",\"arguments\":{\"path\":\"/bin/true\"}}");
+    assert_string_equal(client.line, GE("too many processes run (limit 3)"));
+    fd = open(gate, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    kill((pid_t)pids[1], SIGTERM);
+    exec_wait(&client, pids[1]);
+    exec_wait(&client, exec_run(&client, ":", "true"));
+    kill((pid_t)pids[0], SIGTERM);
+    kill((pid_t)pids[2], SIGTERM);
+    close(fd);
+    client_close(&client);
+    agent_end(&agent);
+}
+
+/* As a probe whose client gives up before it asks. */
+static void what_nobody_asks_for_makes_room(void **state)
+{
+    struct agent_process agent = { 0 };
+    int64_t deadline = monotonic_ms() + PATIENCE_MS;
+    struct client client;
 
     agent_spawn_configured(&agent, "max-execs=3\n");
     client_open(&client, &agent);
-    for (int i = 0; i < 3; i++)
-        pids[i] = exec_run(&client, ":", "true");
-    client_ask(&client, "{\"execute\":\"guest-exec\",\"arguments\":{\"path\":\"/bin/true\"}}");
-    assert_string_equal(client.line, GE("too many processes wait for guest-exec-status (limit 3)"));
-    exec_wait(&client, pids[1]);
-    exec_wait(&client, exec_run(&client, ":", "true"));
+    for (int started = 0; started < 50;) {
+        client_ask(&client,
+                   "{\"execute\":\"guest-exec\",\"arguments\":{\"path\":\"/bin/echo\","
+                   "\"arg\":[\"%0600d\"],\"capture-output\":true}}",
+                   started);
+        if (reply_has(client.line, "\"pid\""))
+            started++;
+        else /* those before have not ended yet */
+            assert_true(monotonic_ms() < deadline);
+    }
     client_close(&client);
     agent_end(&agent);
 }
@@ -309,7 +343,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(bad_input_is_refused_and_nothing_runs),
         CASE(a_thousand_processes_are_in_flight),
-        cmocka_unit_test(processes_are_bounded),
+        cmocka_unit_test(running_processes_are_bounded),
+        cmocka_unit_test(what_nobody_asks_for_makes_room),
         CASE(a_signal_is_told_instead_of_an_exit_code),
         CASE(the_answer_that_tells_the_end_forgets_the_process),
         CASE(environment_and_arguments_are_passed_exactly),

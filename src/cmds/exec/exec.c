@@ -6,7 +6,7 @@
 #include "base/fdio.h"
 #include "base/log.h"
 #include "base/spawn.h"
-#include "cmds/exec/exec_table.h"
+#include "cmds/exec/exec_follow.h"
 #include "proto/base64.h"
 
 #include <errno.h>
@@ -127,6 +127,23 @@ static int make_output_pipes(struct launch *launch, enum exec_capture capture)
     return r;
 }
 
+/* Takes the descriptor, even on failure. */
+static int make_feed(struct launch *launch, int fd, const char *data, size_t len,
+                     struct cmd_error *reterr)
+{
+    size_t granted = exec_table_charge(launch->table, len);
+
+    if (granted == len)
+        launch->feed = exec_feed_new(exec_table_feeds(launch->table), fd, data, len);
+    if (launch->feed)
+        return 0;
+    exec_room_give(exec_table_room(launch->table), granted);
+    fd_close(fd);
+    if (granted < len)
+        return cmd_fail(reterr, "too much input waits to be read by processes");
+    return cmd_fail_errno(reterr, ENOMEM, "failed to keep the input of the process");
+}
+
 /* Input that fits goes into the pipe at once; the rest, if any, becomes a feed. */
 static int make_input(struct launch *launch, const struct arg_str *input, struct cmd_error *reterr)
 {
@@ -143,8 +160,7 @@ static int make_input(struct launch *launch, const struct arg_str *input, struct
     if (n < 0)
         n = 0; /* no pipe memory to be had just now: all of it is left to feed */
     if ((size_t)n < len)
-        return exec_feed_new(launch->table, fd, input->text + n, len - (size_t)n, &launch->feed,
-                             reterr);
+        return make_feed(launch, fd, input->text + n, len - (size_t)n, reterr);
     fd_close(fd);
     return 0;
 }
@@ -158,7 +174,7 @@ static int prepare(struct launch *launch, const struct exec_args *args, struct c
     if (exec_table_admit(launch->table, capture != CAPTURE_NONE, reterr) < 0)
         return -1;
     launch->admitted = true;
-    launch->proc = exec_proc_new(launch->table);
+    launch->proc = exec_proc_new(exec_table_room(launch->table));
     r = launch->proc ? make_vectors(launch, args) : -ENOMEM;
     if (r < 0)
         return cmd_fail_errno(reterr, r, "failed to keep a record of the process");
@@ -178,12 +194,29 @@ static pid_t hand_over(struct launch *launch, const struct spawn_child *child)
     proc->end.fd = child->pidfd;
     launch->admitted = false;
     exec_table_insert(launch->table, proc);
-    exec_proc_watch(proc);
-    if (feed) {
-        exec_table_add_feed(launch->table, feed);
-        exec_feed_watch(feed);
-    }
+    exec_follow(proc);
+    if (feed)
+        exec_feed_start(feed);
     return child->pid;
+}
+
+/* Processes that have ended and were not asked for count against the limits of the kernel and of
+ * the unit: they go before one that is asked for is refused. */
+static int start(struct launch *launch, const char *path, struct spawn_child *ret_child)
+{
+    const struct spawn_options options = { .path = path,
+                                           .argv = launch->argv,
+                                           .envp = launch->envp,
+                                           .fd_in = launch->child_in,
+                                           .fd_out = launch->child_out,
+                                           .fd_err = launch->child_err,
+                                           .shell_fallback = true };
+    int r;
+
+    do {
+        r = spawn_start(&options, ret_child);
+    } while (r == -EAGAIN && exec_table_forget_oldest(launch->table));
+    return r;
 }
 
 int cmd_exec(struct cmd_env *env, void *args, struct cmd_reply *reply)
@@ -202,14 +235,7 @@ int cmd_exec(struct cmd_env *env, void *args, struct cmd_reply *reply)
     log_debug("guest-exec called: \"%s\"", exec->path.text);
     if (prepare(&launch, exec, &reply->error) < 0)
         return -1;
-    r = spawn_start(&(struct spawn_options){ .path = exec->path.text,
-                                             .argv = launch.argv,
-                                             .envp = launch.envp,
-                                             .fd_in = launch.child_in,
-                                             .fd_out = launch.child_out,
-                                             .fd_err = launch.child_err,
-                                             .shell_fallback = true },
-                    &child);
+    r = start(&launch, exec->path.text, &child);
     if (r < 0)
         return cmd_fail(&reply->error, "Failed to execute child process “%s” (%s)", exec->path.text,
                         err_text(r));
@@ -219,6 +245,13 @@ int cmd_exec(struct cmd_env *env, void *args, struct cmd_reply *reply)
 }
 
 /* --- status --------------------------------------------------------------------------- */
+
+/* For a process that still runs this is what it has written until now: a guess, and what it
+ * writes beyond is within the limit of held output at any rate. */
+size_t exec_status_reply_max(struct exec_table *table, const struct exec_status_args *args)
+{
+    return base64_encoded_len(exec_table_kept(table, args->pid)) + 512;
+}
 
 /* , "out-data": "...", "out-truncated": false - left out if nothing was written. */
 static void append_output(struct buf *text, const char *name, const struct exec_output *output)
@@ -257,6 +290,9 @@ int cmd_exec_status(struct cmd_env *env, void *args, struct cmd_reply *reply)
     r = exec_table_take(env->execs, status_args->pid, &proc);
     if (r < 0)
         return cmd_fail(&reply->error, "PID %" PRId64 " does not exist", status_args->pid);
+    if (r == 1 && proc->lost)
+        return cmd_fail(&reply->error, "how PID %" PRId64 " has ended is not known",
+                        status_args->pid);
     if (r == 0)
         buf_puts(&reply->text, "{\"exited\": false}");
     else

@@ -8,20 +8,15 @@
  *
  * Threads    commands: any worker. The table has one lock, held for look-ups only.
  * Limits     max_execs processes not yet reported to the host, max_output bytes of captured
- *            output in all: guest-exec answers with an error at the limit.
+ *            output in all. At the limit the oldest that has ended is forgotten, its output first;
+ *            guest-exec answers with an error while that many run.
  */
 #pragma once
 
 #include "cmds/command.h"
+#include "cmds/exec/exec_table.h"
 
-#define EXEC_STREAM_MAX    (16 * MIB)
 #define EXEC_NOW_MAX_BYTES (64 * KIB) /* a larger reply is left to a worker */
-
-struct exec_table;
-
-struct exec_table *exec_table_new(size_t max_execs, size_t max_output);
-/* Ends the watcher; children go on. */
-struct exec_table *exec_table_free(struct exec_table *table);
 
 struct exec_args {
     struct arg_str path;

@@ -1,37 +1,36 @@
 /*
- * cmds/exec/exec_table.c - processes in a hash by pid.
+ * cmds/exec/exec_table.c - processes in a hash by pid, and in two queues once they have finished.
  *
  *   field             written by               read by           order, and what it buys
  *   procs.*           any worker, watcher      any worker        procs.lock
  *   proc->finished    watcher                  any worker        procs.lock: the record's output
  *                                                                comes with it
- *   feeds             any worker, watcher      exec_table_free   procs.lock
- *   held_bytes        any worker, watcher      any worker        relaxed: a count, no bytes come
+ *   room.held         any worker, watcher      any worker        relaxed: a count, no bytes come
  *                                                                with it
- *   proc->kept_bytes  watcher                  any worker        relaxed: an estimate
+ *   proc->kept_bytes  watcher, who drops       any worker        relaxed: an estimate
  */
 #include "cmds/exec/exec_table.h"
 
-#include "proto/base64.h"
+#include "base/log.h"
 
 #include <errno.h>
-#include <pthread.h>
 
 #define BUCKETS 1024u
 
 LIST_HEAD(proc_list, exec_proc);
-LIST_HEAD(feed_list, exec_feed);
+TAILQ_HEAD(proc_queue, exec_proc);
 
 struct exec_table {
-    size_t max_execs, max_bytes;
-    _Atomic size_t held_bytes;
+    size_t max_execs;
+    struct exec_room room;
     struct exec_watch *watch;
+    struct exec_feeds feeds;
     struct {
         pthread_mutex_t lock;
         size_t count; /* records, or room admitted */
-        size_t feed_count;
         struct proc_list buckets[BUCKETS];
-        struct feed_list feeds;
+        struct proc_queue finished, holders; /* the oldest first */
+        bool told_record, told_output;       /* a line in the log is enough */
     } procs;
 };
 
@@ -46,9 +45,11 @@ struct exec_table *exec_table_new(size_t max_execs, size_t max_output)
         return NULL;
     }
     table->max_execs = max_execs;
-    table->max_bytes = max_output;
+    table->room.max = max_output;
+    exec_feeds_init(&table->feeds, table->watch, &table->room);
     PTOK(pthread_mutex_init(&table->procs.lock, NULL));
-    LIST_INIT(&table->procs.feeds);
+    TAILQ_INIT(&table->procs.finished);
+    TAILQ_INIT(&table->procs.holders);
     for (size_t i = 0; i < BUCKETS; i++)
         LIST_INIT(&table->procs.buckets[i]);
     return table;
@@ -57,7 +58,6 @@ struct exec_table *exec_table_new(size_t max_execs, size_t max_output)
 struct exec_table *exec_table_free(struct exec_table *table)
 {
     struct exec_proc *proc;
-    struct exec_feed *feed;
 
     if (!table)
         return NULL;
@@ -68,10 +68,7 @@ struct exec_table *exec_table_free(struct exec_table *table)
             exec_proc_free(proc);
         }
     }
-    while ((feed = LIST_FIRST(&table->procs.feeds))) {
-        exec_table_remove_feed(table, feed);
-        exec_feed_free(feed);
-    }
+    exec_feeds_done(&table->feeds);
     PTOK(pthread_mutex_destroy(&table->procs.lock));
     free(table);
     return NULL;
@@ -82,58 +79,14 @@ struct exec_watch *exec_table_watch(struct exec_table *table)
     return table->watch;
 }
 
-/* --- limits --------------------------------------------------------------------------- */
-
-static bool admit(struct exec_table *table)
+struct exec_feeds *exec_table_feeds(struct exec_table *table)
 {
-    bool admitted;
-
-    PTOK(pthread_mutex_lock(&table->procs.lock));
-    admitted = table->procs.count < table->max_execs && table->procs.feed_count < table->max_execs;
-    if (admitted)
-        table->procs.count++;
-    PTOK(pthread_mutex_unlock(&table->procs.lock));
-    return admitted;
+    return &table->feeds;
 }
 
-int exec_table_admit(struct exec_table *table, bool captures, struct cmd_error *reterr)
+struct exec_room *exec_table_room(struct exec_table *table)
 {
-    int r = exec_watch_start(table->watch);
-
-    if (r < 0)
-        return cmd_fail_errno(reterr, r, "failed to start the thread that watches processes");
-    if (captures &&
-        atomic_load_explicit(&table->held_bytes, memory_order_relaxed) >= table->max_bytes)
-        return cmd_fail(reterr, "too much output waits for guest-exec-status (limit %zu bytes)",
-                        table->max_bytes);
-    if (!admit(table))
-        return cmd_fail(reterr, "too many processes wait for guest-exec-status (limit %zu)",
-                        table->max_execs);
-    return 0;
-}
-
-void exec_table_unadmit(struct exec_table *table)
-{
-    PTOK(pthread_mutex_lock(&table->procs.lock));
-    table->procs.count--;
-    PTOK(pthread_mutex_unlock(&table->procs.lock));
-}
-
-size_t exec_table_charge(struct exec_table *table, size_t want)
-{
-    size_t held = atomic_load_explicit(&table->held_bytes, memory_order_relaxed);
-    size_t granted;
-
-    do {
-        granted = held >= table->max_bytes ? 0 : MIN_OF(want, table->max_bytes - held);
-    } while (!atomic_compare_exchange_weak_explicit(&table->held_bytes, &held, held + granted,
-                                                    memory_order_relaxed, memory_order_relaxed));
-    return granted;
-}
-
-void exec_table_discharge(struct exec_table *table, size_t bytes)
-{
-    atomic_fetch_sub_explicit(&table->held_bytes, bytes, memory_order_relaxed);
+    return &table->room;
 }
 
 /* --- records -------------------------------------------------------------------------- */
@@ -143,7 +96,6 @@ static struct proc_list *bucket_of(struct exec_table *table, int64_t pid)
     return &table->procs.buckets[(uint64_t)pid % BUCKETS];
 }
 
-/* The newest: records go in at the head. */
 static struct exec_proc *find_locked(struct exec_table *table, int64_t pid)
 {
     struct exec_proc *proc;
@@ -155,25 +107,35 @@ static struct exec_proc *find_locked(struct exec_table *table, int64_t pid)
     return NULL;
 }
 
+static bool holds_output(const struct exec_proc *proc)
+{
+    return proc->out.data.len + proc->err.data.len > 0;
+}
+
+static void enqueue_locked(struct exec_table *table, struct exec_proc *proc)
+{
+    proc->finished = true;
+    TAILQ_INSERT_TAIL(&table->procs.finished, proc, queue);
+    if (holds_output(proc))
+        TAILQ_INSERT_TAIL(&table->procs.holders, proc, holder);
+}
+
+/* A finished record. */
 static void remove_locked(struct exec_table *table, struct exec_proc *proc)
 {
     LIST_REMOVE(proc, link);
+    TAILQ_REMOVE(&table->procs.finished, proc, queue);
+    if (holds_output(proc))
+        TAILQ_REMOVE(&table->procs.holders, proc, holder);
     table->procs.count--;
 }
 
 void exec_table_insert(struct exec_table *table, struct exec_proc *proc)
 {
-    struct exec_proc *former;
-
     PTOK(pthread_mutex_lock(&table->procs.lock));
-    former = find_locked(table, proc->pid);
-    if (former && former->finished)
-        remove_locked(table, former);
-    else
-        former = NULL;
+    proc->table = table;
     LIST_INSERT_HEAD(bucket_of(table, proc->pid), proc, link);
     PTOK(pthread_mutex_unlock(&table->procs.lock));
-    exec_proc_free(former);
 }
 
 void exec_table_finish(struct exec_proc *proc)
@@ -181,7 +143,7 @@ void exec_table_finish(struct exec_proc *proc)
     struct exec_table *table = proc->table;
 
     PTOK(pthread_mutex_lock(&table->procs.lock));
-    proc->finished = true;
+    enqueue_locked(table, proc);
     PTOK(pthread_mutex_unlock(&table->procs.lock));
 }
 
@@ -210,38 +172,117 @@ void exec_table_put_back(struct exec_table *table, struct exec_proc *proc)
     PTOK(pthread_mutex_lock(&table->procs.lock));
     table->procs.count++;
     LIST_INSERT_HEAD(bucket_of(table, proc->pid), proc, link);
+    enqueue_locked(table, proc);
     PTOK(pthread_mutex_unlock(&table->procs.lock));
 }
 
-/* For a process that still runs this is what it has written until now: a guess, and what it
- * writes beyond is within the limit of held output at any rate. */
-size_t exec_status_reply_max(struct exec_table *table, const struct exec_status_args *args)
+size_t exec_table_kept(struct exec_table *table, int64_t pid)
 {
     struct exec_proc *proc;
     size_t kept = 0;
 
     PTOK(pthread_mutex_lock(&table->procs.lock));
-    proc = find_locked(table, args->pid);
+    proc = find_locked(table, pid);
     if (proc)
         kept = atomic_load_explicit(&proc->kept_bytes, memory_order_relaxed);
     PTOK(pthread_mutex_unlock(&table->procs.lock));
-    return base64_encoded_len(kept) + 512;
+    return kept;
 }
 
-/* --- feeds ---------------------------------------------------------------------------- */
+/* --- limits --------------------------------------------------------------------------- */
 
-void exec_table_add_feed(struct exec_table *table, struct exec_feed *feed)
+/* True the first time. */
+static bool first_time(bool *told)
 {
+    bool first = !*told;
+
+    *told = true;
+    return first;
+}
+
+bool exec_table_forget_oldest(struct exec_table *table)
+{
+    struct exec_proc *proc;
+    bool first;
+
     PTOK(pthread_mutex_lock(&table->procs.lock));
-    LIST_INSERT_HEAD(&table->procs.feeds, feed, link);
-    table->procs.feed_count++;
+    proc = TAILQ_FIRST(&table->procs.finished);
+    if (proc)
+        remove_locked(table, proc);
+    first = proc && first_time(&table->procs.told_record);
     PTOK(pthread_mutex_unlock(&table->procs.lock));
+    if (first)
+        log_warn("exec: no room for another program: process %d, the oldest that has ended and was "
+                 "not asked for, is forgotten, and so will be others",
+                 (int)proc->pid);
+    exec_proc_free(proc);
+    return proc != NULL;
 }
 
-void exec_table_remove_feed(struct exec_table *table, struct exec_feed *feed)
+/* Under the lock all the while: whoever asks for the process may take the record any moment. */
+static bool drop_oldest_output(struct exec_table *table)
+{
+    struct exec_proc *proc;
+    bool first;
+    int pid = 0;
+
+    PTOK(pthread_mutex_lock(&table->procs.lock));
+    proc = TAILQ_FIRST(&table->procs.holders);
+    first = proc && first_time(&table->procs.told_output);
+    if (proc) {
+        pid = (int)proc->pid;
+        TAILQ_REMOVE(&table->procs.holders, proc, holder);
+        exec_proc_drop_output(proc);
+    }
+    PTOK(pthread_mutex_unlock(&table->procs.lock));
+    if (first)
+        log_warn("exec: no room for more output: that of process %d, the oldest that has ended and "
+                 "was not asked for, is dropped, and so will be others",
+                 pid);
+    return proc != NULL;
+}
+
+size_t exec_table_charge(struct exec_table *table, size_t want)
+{
+    while (exec_room_left(&table->room) < want && drop_oldest_output(table))
+        ;
+    return exec_room_take(&table->room, want);
+}
+
+static bool admit_one(struct exec_table *table)
+{
+    bool room;
+
+    PTOK(pthread_mutex_lock(&table->procs.lock));
+    room = table->procs.count < table->max_execs;
+    if (room)
+        table->procs.count++;
+    PTOK(pthread_mutex_unlock(&table->procs.lock));
+    return room;
+}
+
+int exec_table_admit(struct exec_table *table, bool captures, struct cmd_error *reterr)
+{
+    int r = exec_watch_start(table->watch);
+
+    if (r < 0)
+        return cmd_fail_errno(reterr, r, "failed to start the thread that watches processes");
+    while (captures && exec_room_left(&table->room) == 0)
+        if (!drop_oldest_output(table))
+            return cmd_fail(reterr, "running processes hold too much output (limit %zu bytes)",
+                            table->room.max);
+    if (exec_feeds_count(&table->feeds) >= table->max_execs)
+        return cmd_fail(reterr, "the input of too many processes waits to be read (limit %zu)",
+                        table->max_execs);
+    while (!admit_one(table))
+        if (!exec_table_forget_oldest(table))
+            return cmd_fail(reterr, "too many processes run (limit %zu)", table->max_execs);
+    return 0;
+}
+
+void exec_table_unadmit(struct exec_table *table)
 {
     PTOK(pthread_mutex_lock(&table->procs.lock));
-    LIST_REMOVE(feed, link);
-    table->procs.feed_count--;
+    table->procs.count--;
     PTOK(pthread_mutex_unlock(&table->procs.lock));
 }

@@ -1,59 +1,39 @@
 /*
- * Records of started processes, and what they may hold together.
- *
- * A record lives from the start of its process until the host was told its end. While it is not
- * finished the watcher owns its descriptors and its output; from then on nothing changes it, and
- * whoever takes it out of the table owns it.
- *
- * A pid can come back while the record of its former owner still waits to be asked for. The
- * newest process is found then, and a finished record of the same pid is dropped: nobody could
- * ask for it without meaning the other.
+ * Records of started processes by pid, and what they may hold together.
  *
  * Threads    any, except where said.
+ * Full       the oldest finished record that nobody has asked for goes: first its output, when
+ *            bytes are needed; then all of it, when a process is to be started.
  */
 #pragma once
 
 #include "base/error.h"
-#include "cmds/exec/exec.h"
-#include "cmds/exec/exec_watch.h"
+#include "cmds/exec/exec_feed.h"
+#include "cmds/exec/exec_proc.h"
 
-#include <stdatomic.h>
+struct exec_table;
 
-struct exec_proc;
-
-/* One captured stream. */
-struct exec_output {
-    struct exec_source source;
-    struct exec_proc *proc;
-    struct buf data;
-    bool truncated;
-};
-
-struct exec_proc {
-    LIST_ENTRY(exec_proc) link;
-    struct exec_table *table;
-    pid_t pid;
-    struct exec_source end; /* the pidfd */
-    struct exec_output out, err;
-    unsigned open_sources;     /* the watcher's, once they are added */
-    _Atomic size_t kept_bytes; /* of both streams */
-    bool finished;             /* the table's lock */
-    bool signaled;
-    int status; /* exit code, or the signal */
-};
+/* At most max_execs records, and max_output bytes in all. */
+struct exec_table *exec_table_new(size_t max_execs, size_t max_output);
+/* Ends the watcher; children go on. */
+struct exec_table *exec_table_free(struct exec_table *table);
 
 /* Room for one more process, and the watcher to watch it: 0, or -1 with the error. `captures`:
  * it may add to the bytes that are held. */
 int exec_table_admit(struct exec_table *table, bool captures, struct cmd_error *reterr);
 void exec_table_unadmit(struct exec_table *table);
 
-/* Bytes to be held, of output or of input that waits to be read: how many of `want` are granted. */
+/* The oldest finished record goes, and the process it has kept: false if there is none. */
+bool exec_table_forget_oldest(struct exec_table *table);
+
+/* How many of `want` bytes are granted, to be given back to the room of the table. */
 size_t exec_table_charge(struct exec_table *table, size_t want);
-void exec_table_discharge(struct exec_table *table, size_t bytes);
+struct exec_room *exec_table_room(struct exec_table *table);
 
 struct exec_watch *exec_table_watch(struct exec_table *table);
+struct exec_feeds *exec_table_feeds(struct exec_table *table);
 
-/* Keeps an admitted process. Its sources are added after this. */
+/* Keeps an admitted process. It is followed after this. */
 void exec_table_insert(struct exec_table *table, struct exec_proc *proc);
 
 /* The watcher: all there is to know about the process is known. */
@@ -65,29 +45,5 @@ int exec_table_take(struct exec_table *table, int64_t pid, struct exec_proc **re
 /* A taken record that could not be reported after all. NULL is fine. */
 void exec_table_put_back(struct exec_table *table, struct exec_proc *proc);
 
-/* exec_proc.c: a record with no descriptors; freeing closes them and gives its bytes back. */
-struct exec_proc *exec_proc_new(struct exec_table *table);
-void exec_proc_free(struct exec_proc *proc);
-void exec_proc_freep(struct exec_proc **proc);
-
-/* Starts to watch a process that is in the table: `proc` may be gone when this returns. */
-void exec_proc_watch(struct exec_proc *proc);
-
-/* What a process has not yet read of its input: fed by the watcher, which frees it. */
-struct exec_feed {
-    struct exec_source source;
-    LIST_ENTRY(exec_feed) link; /* the table's */
-    struct exec_table *table;
-    char *data;
-    size_t len, done;
-};
-
-/* Copies `len` bytes to feed into `fd`, which it takes even on failure. 0, or -1 with the error. */
-int exec_feed_new(struct exec_table *table, int fd, const void *data, size_t len,
-                  struct exec_feed **ret_feed, struct cmd_error *reterr);
-void exec_feed_free(struct exec_feed *feed);
-void exec_feed_freep(struct exec_feed **feed);
-void exec_feed_watch(struct exec_feed *feed);
-
-void exec_table_add_feed(struct exec_table *table, struct exec_feed *feed);
-void exec_table_remove_feed(struct exec_table *table, struct exec_feed *feed);
+/* Bytes of output kept of a process until now; 0 for one that is not there. */
+size_t exec_table_kept(struct exec_table *table, int64_t pid);

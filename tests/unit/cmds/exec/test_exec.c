@@ -1,5 +1,7 @@
 #include "unit/cmds/exec/exec_calls.h"
 
+#include "cmds/exec/exec_follow.h"
+
 #include <fcntl.h>
 
 static void exit_codes_and_signals_are_told(void **state)

@@ -15,7 +15,7 @@ static struct exec_proc *insert(struct exec_table *table, pid_t pid, int status)
     struct exec_proc *proc;
 
     assert_int_equal(exec_table_admit(table, false, &error), 0);
-    proc = exec_proc_new(table);
+    proc = exec_proc_new(exec_table_room(table));
     proc->pid = pid;
     proc->status = status;
     exec_table_insert(table, proc);
@@ -55,32 +55,61 @@ static void a_record_that_was_put_back_can_be_taken_again(void **state)
     assert_taken(table, 100, 3);
 }
 
-static void a_pid_that_comes_back_replaces_a_finished_record(void **state)
+/* Of these pids nobody is a child: nothing is reaped. */
+static void when_full_the_oldest_finished_record_goes(void **state)
 {
-    struct exec_table *table = exec_table_new(2, MIB);
-    struct exec_proc *taken = NULL, *newer;
+    struct exec_table *table = exec_table_new(3, MIB);
+    struct exec_proc *taken = NULL, *running;
+    struct cmd_error error = { 0 };
 
     (void)state;
-    exec_table_finish(insert(table, 100, 1));
-    newer = insert(table, 100, 2);
-    assert_int_equal(exec_table_take(table, 100, &taken), 0); /* the newer one, which runs */
-    exec_table_finish(newer);
-    assert_taken(table, 100, 2);
-    assert_int_equal(exec_table_take(table, 100, &taken), -ESRCH);
-    exec_table_finish(insert(table, 101, 3)); /* the former's room was given back */
-    exec_table_finish(insert(table, 102, 4));
+    running = insert(table, 100, 1);
+    exec_table_finish(insert(table, 101, 2));
+    exec_table_finish(insert(table, 102, 3));
+    insert(table, 103, 4);
+    assert_int_equal(exec_table_take(table, 101, &taken), -ESRCH);
+    assert_int_equal(exec_table_take(table, 100, &taken), 0);
+    insert(table, 104, 5); /* in the place of 102: the three others run */
+    assert_int_equal(exec_table_admit(table, false, &error), -1);
+    assert_string_equal(error.text, "too many processes run (limit 3)");
+    cmd_error_done(&error);
+    exec_table_finish(running);
+    insert(table, 105, 6);
+    assert_false(exec_table_forget_oldest(table));
     assert_null(exec_table_free(table));
 }
 
-static void a_pid_that_comes_back_hides_a_record_whose_pipes_are_still_held(void **state)
+static struct exec_proc *insert_with_output(struct exec_table *table, pid_t pid, size_t len)
 {
-    struct exec_table *table = ((struct fixture *)*state)->env.execs;
-    struct exec_proc *older = insert(table, 100, 1), *newer = insert(table, 100, 2);
+    struct exec_proc *proc = insert(table, pid, 0);
 
-    exec_table_finish(newer);
-    assert_taken(table, 100, 2);
-    exec_table_finish(older);
-    assert_taken(table, 100, 1);
+    assert_int_equal(exec_table_charge(table, len), len);
+    assert_non_null(buf_reserve(&proc->out.data, len));
+    memset(proc->out.data.data, 'x', len);
+    proc->out.data.len = len;
+    return proc;
+}
+
+static void the_oldest_finished_output_makes_room_for_new_output(void **state)
+{
+    struct exec_table *table = exec_table_new(10, 1000);
+    struct exec_proc *running = insert_with_output(table, 100, 300), *taken = NULL;
+
+    (void)state;
+    exec_table_finish(insert_with_output(table, 101, 300));
+    exec_table_finish(insert_with_output(table, 102, 300));
+    assert_int_equal(exec_table_charge(table, 200), 200); /* that of 101 had to go */
+    assert_int_equal(exec_table_take(table, 101, &taken), 1);
+    assert_int_equal(taken->out.data.len, 0);
+    assert_true(taken->out.truncated);
+    assert_false(taken->err.truncated);
+    exec_proc_free(taken);
+    assert_int_equal(exec_table_take(table, 102, &taken), 1);
+    assert_int_equal(taken->out.data.len, 300);
+    exec_table_put_back(table, taken);
+    assert_int_equal(exec_table_charge(table, 1000), 500); /* what runs keeps its own */
+    assert_int_equal(running->out.data.len, 300);
+    assert_null(exec_table_free(table));
 }
 
 static void records_that_share_a_bucket_are_told_apart(void **state)
@@ -101,7 +130,7 @@ static void bytes_are_granted_up_to_the_limit(void **state)
     assert_int_equal(exec_table_charge(table, 600), 600);
     assert_int_equal(exec_table_charge(table, 600), 400);
     assert_int_equal(exec_table_charge(table, 600), 0);
-    exec_table_discharge(table, 500);
+    exec_room_give(exec_table_room(table), 500);
     assert_int_equal(exec_table_charge(table, 600), 500);
     assert_null(exec_table_free(table));
     assert_null(exec_table_free(NULL));
@@ -258,8 +287,8 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         TEST(a_record_is_there_until_its_end_is_taken),
         TEST(a_record_that_was_put_back_can_be_taken_again),
-        TEST(a_pid_that_comes_back_replaces_a_finished_record),
-        TEST(a_pid_that_comes_back_hides_a_record_whose_pipes_are_still_held),
+        TEST(when_full_the_oldest_finished_record_goes),
+        TEST(the_oldest_finished_output_makes_room_for_new_output),
         TEST(records_that_share_a_bucket_are_told_apart),
         TEST(bytes_are_granted_up_to_the_limit),
         TEST(a_source_calls_back_when_ready_and_not_after_its_end),
