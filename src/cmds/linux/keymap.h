@@ -5,7 +5,8 @@
  * Threads    none.
  * Ownership  keys are borrowed: they stay where they are until keymap_done(). A zeroed struct is
  *            an empty map.
- * Cost       an operation looks at a few slots on average, however many keys there are.
+ * Cost       an operation looks at a few slots on average, however many keys there are and whoever
+ *            chose them.
  */
 #pragma once
 
@@ -22,7 +23,8 @@ struct keymap {
     } * slots;
     size_t capacity; /* a power of two, or 0 */
     size_t count;
-    uint64_t probes; /* slots looked at so far: what a test counts instead of time */
+    uint64_t seed[2]; /* of the hash, from the first key on */
+    uint64_t probes;  /* slots looked at so far: what a test counts instead of time */
 };
 
 /* The key's value, or KEYMAP_NONE. */
