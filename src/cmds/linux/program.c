@@ -1,5 +1,6 @@
 /*
- * cmds/linux/program.c - the agent's own PATH is not asked: a service may have none.
+ * cmds/linux/program.c - the usual directories first, whatever PATH says: a service may have none. A
+ * system that has its programs elsewhere (NixOS, Guix) says so in PATH.
  */
 #include "cmds/linux/program.h"
 
@@ -17,25 +18,51 @@ static int check(const struct sysroot *root, const char *path, char ret_path[SYS
     return access(ret_path, X_OK) < 0 ? -errno : 0;
 }
 
-int program_find(const struct sysroot *root, const char *name, char ret_path[SYSROOT_PATH_MAX])
+/* `name` in a directory of `len` bytes; a directory that is not there, or not absolute, has none. */
+static int check_in(const struct sysroot *root, const char *dir, size_t len, const char *name,
+                    char ret_path[SYSROOT_PATH_MAX])
 {
-    static const char *const dirs[] = { "/usr/sbin", "/usr/bin", "/sbin", "/bin" };
+    char path[SYSROOT_PATH_MAX];
+    int n = snprintf(path, sizeof(path), "%.*s/%s", (int)len, dir, name);
+
+    if (len == 0 || dir[0] != '/' || n < 0 || (size_t)n >= sizeof(path))
+        return -ENOENT;
+    return check(root, path, ret_path);
+}
+
+/* In a list of directories as PATH has it. */
+static int search(const struct sysroot *root, const char *dirs, const char *name,
+                  char ret_path[SYSROOT_PATH_MAX])
+{
     int found = -ENOENT;
 
-    if (name[0] == '/')
-        return check(root, name, ret_path);
-    for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
-        char path[128];
-        int r;
+    for (; *dirs; dirs += *dirs == ':') {
+        size_t len = strcspn(dirs, ":");
+        int r = check_in(root, dirs, len, name, ret_path);
 
-        snprintf(path, sizeof(path), "%s/%s", dirs[i], name);
-        r = check(root, path, ret_path);
         if (r == 0)
             return 0;
-        if (r != -ENOENT)
+        if (r == -EACCES)
             found = r;
+        dirs += len;
     }
     return found;
+}
+
+int program_find(const struct sysroot *root, const char *name, char ret_path[SYSROOT_PATH_MAX])
+{
+    const char *path = getenv("PATH"); /* NOLINT(concurrency-mt-unsafe): nobody sets it */
+    const char *slash = strrchr(name, '/');
+    int found = slash ? check(root, name, ret_path) : -ENOENT, r;
+
+    if (found == 0)
+        return 0;
+    if (slash)
+        name = slash + 1;
+    r = search(root, "/usr/sbin:/usr/bin:/sbin:/bin", name, ret_path);
+    if (r == -ENOENT && path)
+        r = search(root, path, name, ret_path);
+    return r == -ENOENT ? found : r;
 }
 
 int program_run(const struct sysroot *root, const char *const argv[], int timeout_ms,

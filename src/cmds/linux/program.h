@@ -8,8 +8,9 @@
 #include "base/spawn.h"
 #include "base/sysroot.h"
 
-/* The path, prefix included, of program `name` in /usr/sbin, /usr/bin, /sbin or /bin; or of `name`
- * itself if it is absolute. -ENOENT, or -EACCES if what is there cannot be executed. */
+/* The path, prefix included, of program `name`: itself if it is absolute and there; else what its last
+ * component is in /usr/sbin, /usr/bin, /sbin, /bin or the absolute directories of the agent's PATH.
+ * -ENOENT, or -EACCES if what is there cannot be executed. */
 int program_find(const struct sysroot *root, const char *name, char ret_path[SYSROOT_PATH_MAX]);
 
 /* Finds argv[0] and runs it, at most `timeout_ms` (< 0: for ever). */

@@ -2,15 +2,15 @@
  * cmds/linux/accounts/password.c - guest-set-user-password by chpasswd(8).
  *
  * The password goes through the program's standard input, never its arguments. The copies that
- * this command makes are wiped, and so is the argument in the request it came in.
+ * this command makes are wiped; the request is by whoever frees it (CMD_SECRET).
  */
-#include "base/spawn.h"
 #include "cmds/linux/linux.h"
+#include "cmds/linux/program.h"
 #include "proto/base64.h"
 
 #include <errno.h>
-#include <unistd.h>
 
+#define WORDS_MAX_BYTES     KIB   /* of chpasswd's output in the error */
 #define CHPASSWD_TIMEOUT_MS 60000 /* it waits for the lock on the password file */
 
 const struct arg_spec args_set_user_password[] = {
@@ -43,19 +43,7 @@ static size_t drop_blanks(char *text, size_t len)
     return kept;
 }
 
-static int find_chpasswd(const struct sysroot *root, char ret_path[SYSROOT_PATH_MAX])
-{
-    static const char *const places[] = { "/usr/sbin/chpasswd", "/sbin/chpasswd",
-                                          "/usr/bin/chpasswd", "/bin/chpasswd" };
-
-    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-        if (sysroot_path(root, places[i], ret_path) == 0 && access(ret_path, X_OK) == 0)
-            return 0;
-    }
-    return -ENOENT;
-}
-
-/* chpasswd's own last line of words, if it said anything. */
+/* What chpasswd said, or the last of it. */
 static int fail_with_output(struct cmd_error *reterr, const struct spawn_result *result)
 {
     size_t end = result->output.len, start;
@@ -64,12 +52,11 @@ static int fail_with_output(struct cmd_error *reterr, const struct spawn_result 
     spawn_result_text(result, text, sizeof(text));
     while (end > 0 && result->output.data[end - 1] == '\n')
         end--;
-    for (start = end; start > 0 && result->output.data[start - 1] != '\n';)
-        start--;
+    start = end > WORDS_MAX_BYTES ? end - WORDS_MAX_BYTES : 0;
     if (start == end)
         return cmd_fail(reterr, "chpasswd failed to set user password: %s", text);
     return cmd_fail(reterr, "chpasswd failed to set user password: %s: %.*s", text,
-                    (int)MIN_OF(end - start, (size_t)256), result->output.data + start);
+                    (int)(end - start), result->output.data + start);
 }
 
 static int run_chpasswd(const struct sysroot *root, bool crypted, const struct buf *line,
@@ -78,7 +65,7 @@ static int run_chpasswd(const struct sysroot *root, bool crypted, const struct b
     struct spawn_result result = { 0 };
     char path[SYSROOT_PATH_MAX];
     const char *const argv[] = { path, crypted ? "-e" : NULL, NULL };
-    int r = find_chpasswd(root, path);
+    int r = program_find(root, "chpasswd", path);
 
     if (r < 0)
         return cmd_fail(reterr, "cannot set user password: chpasswd is not installed");

@@ -94,13 +94,45 @@ static void a_machine_without_chpasswd_says_so(void **state)
                 "cannot set user password: chpasswd is not installed");
 }
 
-static void chpasswds_last_words_and_status_are_in_the_error(void **state)
+static void chpasswds_words_and_status_are_in_the_error(void **state)
 {
     install(state, "#!/bin/sh\ncat > /dev/null\necho one >&2\n"
                    "echo 'chpasswd: cannot lock /etc/passwd; try again later.' >&2\nexit 5\n");
     reply_fails(cmd_set_user_password, *state, arguments("ann", "eA==", false),
-                "chpasswd failed to set user password: exit status 5: "
+                "chpasswd failed to set user password: exit status 5: one\n"
                 "chpasswd: cannot lock /etc/passwd; try again later.");
+}
+
+static void of_many_words_the_last_kibibyte_is_in_the_error(void **state)
+{
+    char expected[1200];
+
+    install(state, "#!/bin/sh\nhead -c 3000 /dev/zero | tr '\\0' x\necho; echo end\nexit 1\n");
+    memset(expected, 'x', sizeof(expected));
+    memcpy(expected, "chpasswd failed to set user password: exit status 1: ", 53);
+    strcpy(expected + 53 + 1024 - 4, "\nend");
+    reply_fails(cmd_set_user_password, *state, arguments("ann", "eA==", false), expected);
+}
+
+/* SELinux lets it read a pipe of the agent's, and no file of the agent's memory. */
+static void chpasswds_input_is_a_pipe(void **state)
+{
+    install(state, "#!/bin/sh\n[ -p /dev/stdin ] || { echo no pipe; exit 1; }\ncat > /dev/null\n");
+    assert_null(reply_value(cmd_set_user_password, *state, arguments("ann", "eA==", false)));
+}
+
+static void chpasswd_elsewhere_is_found_in_the_agents_path(void **state)
+{
+    CLEANUP(free_ptr) char *saved = strdup(getenv("PATH"));
+
+    mkdir(tempdir_path(state, "run"), 0755);
+    mkdir(tempdir_path(state, "run/sw"), 0755);
+    tempdir_write(state, "run/sw/chpasswd", RECORDER);
+    assert_int_equal(chmod(tempdir_path(state, "run/sw/chpasswd"), 0755), 0);
+    setenv("PATH", "/no/such:run/sw::/run/sw:/bin:/usr/bin", 1);
+    assert_null(reply_value(cmd_set_user_password, *state, arguments("ann", "eA==", false)));
+    setenv("PATH", saved, 1);
+    assert_string_equal(tempdir_read(state, "run/sw/chpasswd.in"), "ann:x\n");
 }
 
 static void a_silent_failure_gives_the_status_alone(void **state)
@@ -127,7 +159,10 @@ int main(void)
         TEST_IN_TEMPDIR(the_password_is_wiped_when_it_is_refused_too),
         TEST_IN_TEMPDIR(what_could_end_the_line_early_is_refused_before_anything_runs),
         TEST_IN_TEMPDIR(a_machine_without_chpasswd_says_so),
-        TEST_IN_TEMPDIR(chpasswds_last_words_and_status_are_in_the_error),
+        TEST_IN_TEMPDIR(chpasswds_words_and_status_are_in_the_error),
+        TEST_IN_TEMPDIR(of_many_words_the_last_kibibyte_is_in_the_error),
+        TEST_IN_TEMPDIR(chpasswds_input_is_a_pipe),
+        TEST_IN_TEMPDIR(chpasswd_elsewhere_is_found_in_the_agents_path),
         TEST_IN_TEMPDIR(a_silent_failure_gives_the_status_alone),
         TEST_IN_TEMPDIR(an_end_by_a_signal_is_a_failure),
     };
