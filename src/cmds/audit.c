@@ -28,7 +28,7 @@ static void put_outcome(struct buf *line, const struct command *command,
         return;
     }
     buf_puts(line, error->class == CMD_ERROR_NOT_FOUND ? "CommandNotFound" : "GenericError");
-    if (command->flags & CMD_AUDIT_SECRET)
+    if (command->flags & CMD_SECRET)
         return;
     buf_putc(line, ' ');
     escape_quoted_max(line, error->text, ERROR_MAX_BYTES);

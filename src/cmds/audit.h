@@ -9,7 +9,7 @@
  *
  * Threads    any; nothing here waits (base/log.h).
  * Secrets    a row's `audit` shows the target, never passwords, keys, data or environments; rows
- *            with CMD_AUDIT_SECRET keep the text of an error to themselves.
+ *            with CMD_SECRET keep the text of an error to themselves.
  */
 #pragma once
 

@@ -37,7 +37,7 @@ enum cmd_flags {
     CMD_NONBLOCKING = 1u << 7,   /* looks into memory only: nobody is woken to run it */
     CMD_AUDIT = 1u << 8,         /* changes the guest: an audit line when it is over */
     CMD_AUDIT_FIRST = 1u << 9,   /* ... and one before */
-    CMD_AUDIT_SECRET = 1u << 10, /* ... without the text of an error */
+    CMD_SECRET = 1u << 10,       /* arguments are wiped wherever they were, errors not audited */
 };
 
 struct cmd_reply {

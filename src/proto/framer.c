@@ -281,6 +281,18 @@ static inline bool read_on(struct framer *framer, enum frame_event *ret_event,
     return true;
 }
 
+void framer_wipe(struct framer *framer)
+{
+    const struct message *message = &framer->message;
+    const struct input *input = &framer->input;
+    bool holds_value = message->building || message->ready;
+
+    if (!input->data)
+        return;
+    explicit_bzero(input->data, holds_value ? message->base : lexer_floor(&framer->lexer));
+    explicit_bzero(input->data + input->len, input->cap - input->len);
+}
+
 enum frame_event framer_next(struct framer *framer, struct json_doc **ret_doc,
                              struct cmd_error *reterr)
 {

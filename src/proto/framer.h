@@ -66,6 +66,9 @@ enum frame_event framer_next(struct framer *framer, struct json_doc **ret_doc,
  * *reterr is the message's error reply; its rest is read over, up to its end. */
 void framer_give_up(struct framer *framer, struct cmd_error *reterr);
 
+/* Overwrites what the buffer still has of messages that were delivered. */
+void framer_wipe(struct framer *framer);
+
 /* Bytes of memory held: half-read message and unread input. */
 size_t framer_held(const struct framer *framer);
 

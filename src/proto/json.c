@@ -75,6 +75,16 @@ struct json_doc *json_doc_free(struct json_doc *doc)
     return NULL;
 }
 
+void json_doc_wipe(struct json_doc *doc)
+{
+    if (!doc)
+        return;
+    if (doc->text_block)
+        explicit_bzero(doc->text_block, doc->text.cap);
+    else if (doc->text.cap > 0)
+        explicit_bzero(doc->text.data, doc->text.cap);
+}
+
 bool json_str_is(const struct json_doc *doc, const struct json_node *node, const char *text)
 {
     size_t len = strlen(text);

@@ -66,6 +66,9 @@ size_t json_doc_held(const struct json_doc *doc);
 
 struct json_doc *json_doc_free(struct json_doc *doc);
 
+/* Overwrites the text of a document that held a secret, before it is freed. NULL is fine. */
+void json_doc_wipe(struct json_doc *doc);
+
 static inline char *json_str(const struct json_doc *doc, const struct json_node *node)
 {
     return doc->text.data + node->str.off;

@@ -16,13 +16,20 @@
 
 #include <errno.h>
 
+static void drop_doc(struct call *call)
+{
+    if (call->command && (call->command->flags & CMD_SECRET))
+        json_doc_wipe(call->doc);
+    call->doc = json_doc_free(call->doc);
+}
+
 static void call_free(struct call *call)
 {
     struct session *session = call->session;
 
     if (call->command)
         args_done(call->command->args, call->args);
-    json_doc_free(call->doc);
+    drop_doc(call);
     cmd_error_done(&call->error);
     buf_done(&call->reply);
     budget_give(session->client->origin->budget, call->share, call->cost);
@@ -166,8 +173,8 @@ void call_drop_request(struct call *call)
 {
     if (call->command)
         args_done(call->command->args, call->args);
+    drop_doc(call);
     call->command = NULL;
-    call->doc = json_doc_free(call->doc);
 }
 
 void call_complete(struct call *call, size_t bytes)

@@ -138,5 +138,5 @@ int dispatch_message(struct client *client, struct json_doc *doc, struct call **
     call->command = command;
     args_bind(command->args, doc, request.arguments, call->args, &call->error);
     route(call, ret_sync);
-    return 0;
+    return command->flags & CMD_SECRET ? 1 : 0;
 }

@@ -110,6 +110,8 @@ static int serve_ahead(struct reader *reader)
     if (!ahead.doc)
         return dispatch_error(&reader->client, &ahead.error);
     r = dispatch_message(&reader->client, ahead.doc, &sync);
+    if (r == 1)
+        framer_wipe(reader->framer);
     if (sync)
         resync_begin(&reader->resync, sync);
     return r;

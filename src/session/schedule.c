@@ -53,7 +53,7 @@ static void job_admitted(struct job *job)
 
 /* No device has this number: what is asked of one program keeps its order, so that the output is
  * told before "does not exist". */
-#define PID_DEV UINT64_MAX
+#define PID_DEV (UINT64_MAX - 1) /* UINT64_MAX: paths that are opened (file_open_key()) */
 
 static int pid_key(const struct exec_status_args *args, struct job_key *ret_key)
 {

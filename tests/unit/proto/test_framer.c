@@ -11,6 +11,45 @@ static void framer_needs_nothing_between_requests(void **state)
     EXPECT("{\"execute\":\n\"guest-ping\"\r\n,\t\"id\" : 2 }", "{\"return\": {}, \"id\": 2}");
 }
 
+static bool is_in(const char *data, size_t size, const char *text)
+{
+    return memmem(data, size, text, strlen(text)) != NULL;
+}
+
+static void framer_forgets_delivered_messages_when_told(void **state)
+{
+    static const char first[] = "{\"execute\":\"x\",\"arguments\":{\"password\":\"c2VjcmV0\"}}";
+    static const char rest[] = "{\"execute\":\"gue";
+    struct framer *framer = framer_new(FRAMER_MAX_BYTES);
+    struct cmd_error error = { 0 };
+    struct json_doc *doc = NULL;
+    size_t size;
+    char *space = framer_space(framer, &size);
+
+    memcpy(space, first, sizeof(first) - 1);
+    memcpy(space + sizeof(first) - 1, rest, sizeof(rest) - 1);
+    framer_fed(framer, sizeof(first) + sizeof(rest) - 2);
+    assert_int_equal(framer_next(framer, &doc, &error), FRAME_MESSAGE);
+    assert_true(is_in(doc->text.data, doc->text.cap, "c2VjcmV0"));
+    json_doc_wipe(doc);
+    assert_false(is_in(doc->text.data, doc->text.cap, "c2VjcmV0"));
+    json_doc_free(doc);
+    assert_int_equal(framer_next(framer, &doc, &error), FRAME_MORE);
+    framer_wipe(framer); /* in the middle of the next message, which is not touched */
+    space = framer_space(framer, &size);
+    memcpy(space, "st-ping\"}", 9);
+    framer_fed(framer, 9);
+    assert_int_equal(framer_next(framer, &doc, &error), FRAME_MESSAGE);
+    assert_true(is_in(doc->text.data, doc->text.len, "guest-ping"));
+    json_doc_free(doc);
+    assert_int_equal(framer_next(framer, &doc, &error), FRAME_MORE);
+    space = framer_space(framer, &size);
+    assert_false(is_in(space, size, "c2VjcmV0"));
+    framer_wipe(framer);
+    framer_free(framer);
+    json_doc_wipe(NULL);
+}
+
 static void framer_waits_for_the_end_of_a_message(void **state)
 {
     EXPECT("{\"execute\":\"guest-ping\"", "");
@@ -425,6 +464,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(framer_needs_nothing_between_requests),
+        cmocka_unit_test(framer_forgets_delivered_messages_when_told),
         cmocka_unit_test(framer_waits_for_the_end_of_a_message),
         cmocka_unit_test(framer_resets_silently_on_ff),
         cmocka_unit_test(framer_recovers_from_strays_as_the_reference),
