@@ -8,7 +8,7 @@
  * A connection of its own for each call: sd-bus objects are bound to a thread, and a connection
  * that is kept would wake the agent up for signals that it does not want.
  */
-#include "cmds/linux/accounts/users.h"
+#include "cmds/linux/accounts/users_logind.h"
 
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* guest-get-users from utmp files written here. */
-#include "cmds/linux/accounts/users.h"
+#include "cmds/linux/accounts/users_utmp.h"
 
 #include "unit/cmds/linux/reply_check.h"
 
@@ -103,6 +103,28 @@ static void a_utmp_that_cannot_be_read_is_an_error(void **state)
     reply_fails(cmd_get_users, *state, NULL, "failed to read /var/run/utmp: Is a directory");
 }
 
+/* As those of logind, which come first. */
+static void logins_of_two_sources_are_united(void **state)
+{
+    struct user_list list = { 0 };
+    struct buf file = { 0 };
+    struct sysroot root;
+
+    assert_int_equal(sysroot_init(&root, *state), 0);
+    append_record(&file, USER_PROCESS, "ann", 1600000500, 0);
+    append_record(&file, USER_PROCESS, "bob", 1600000100, 0);
+    append_record(&file, USER_PROCESS, "zoe", 1600000200, 0);
+    write_utmp(state, &file, file.len);
+    assert_int_equal(user_list_add(&list, "ann", 1600000000000000), 0);
+    assert_int_equal(user_list_add(&list, "bob", 1600000300000000), 0);
+    assert_int_equal(users_add_utmp(&root, &list), 0);
+    assert_int_equal(list.count, 3);
+    assert_int_equal(list.items[0].login_usec, 1600000000000000);
+    assert_int_equal(list.items[1].login_usec, 1600000100000000);
+    assert_string_equal(list.items[2].name, "zoe");
+    user_list_done(&list);
+}
+
 static void the_list_is_bounded(void **state)
 {
     struct user_list list = { 0 };
@@ -125,6 +147,7 @@ int main(void)
         TEST_IN_TEMPDIR(a_record_cut_short_is_ignored),
         TEST_IN_TEMPDIR(a_machine_without_utmp_has_no_users),
         TEST_IN_TEMPDIR(a_utmp_that_cannot_be_read_is_an_error),
+        TEST_IN_TEMPDIR(logins_of_two_sources_are_united),
         cmocka_unit_test(the_list_is_bounded),
     };
 

@@ -1,5 +1,5 @@
 /* The logind side of guest-get-users against a logind made up here, over a socket pair. */
-#include "cmds/linux/accounts/users.h"
+#include "cmds/linux/accounts/users_logind.h"
 
 #include "unit/tempdir.h"
 
