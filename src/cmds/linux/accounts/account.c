@@ -1,5 +1,9 @@
 /*
  * cmds/linux/accounts/account.c - the user database, and rights of a thread.
+ *
+ *   field      written by           read by   order
+ *   errand.*   who starts it, then  the same  pthread_create(3) and pthread_join(3)
+ *              its thread
  */
 #include "cmds/linux/accounts/account.h"
 
@@ -8,12 +12,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <sys/fsuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define PASSWD_LINE_BYTES (64 * KIB)
+#define STACK_BYTES       (256 * KIB)
 #define GROUPS_MAX        65536 /* the kernel's own limit */
 
 /* The system call itself: glibc's function would change every thread. */
@@ -118,69 +124,71 @@ static int account_groups(const struct sysroot *root, const struct account *acco
     return 0;
 }
 
-static int save_groups(struct account_rights *rights)
+/* What a thread with the user's rights is for. */
+struct errand {
+    const struct account *account;
+    gid_t *groups;
+    int group_count;
+    account_work_fn *work;
+    void *arg;
+    int r; /* of taking the rights */
+};
+
+static int take_rights(const struct errand *errand)
 {
-    int count = getgroups(0, NULL);
+    const struct account *account = errand->account;
+    int r = set_thread_groups(errand->groups, errand->group_count);
 
-    if (count < 0)
-        return -errno;
-    rights->groups = calloc((size_t)count + 1, sizeof(gid_t));
-    if (!rights->groups)
-        return -ENOMEM;
-    rights->group_count = getgroups(count, rights->groups);
-    return rights->group_count < 0 ? -errno : 0;
-}
-
-static int switch_rights(const struct account *account, const gid_t *groups, int count,
-                         struct account_rights *rights)
-{
-    int r = save_groups(rights);
-
-    if (r == 0)
-        r = set_thread_groups(groups, count);
-    if (r < 0) {
-        free(rights->groups);
+    if (r < 0)
         return r;
-    }
-    rights->assumed = true;
-    rights->gid = (gid_t)setfsgid(account->gid);
-    rights->uid = (uid_t)setfsuid(account->uid);
+    setfsgid(account->gid);
+    setfsuid(account->uid);
     /* These two report no failure: ask what is in force now. */
-    if ((gid_t)setfsgid((gid_t)-1) != account->gid || (uid_t)setfsuid((uid_t)-1) != account->uid) {
-        account_drop(rights);
+    if ((gid_t)setfsgid((gid_t)-1) != account->gid || (uid_t)setfsuid((uid_t)-1) != account->uid)
         return -EPERM;
-    }
     return 0;
 }
 
-int account_assume(const struct sysroot *root, const struct account *account,
-                   struct account_rights *ret_rights)
+static void *errand_main(void *data)
 {
-    struct account_rights rights = { 0 };
-    CLEANUP(free_ptr) gid_t *groups = NULL;
-    int count, r;
+    struct errand *errand = data;
 
-    if (geteuid() == 0 && account->uid != 0) {
-        r = account_groups(root, account, &groups, &count);
-        if (r == 0)
-            r = switch_rights(account, groups, count, &rights);
-        if (r < 0)
-            return r;
-    }
-    *ret_rights = rights;
-    return 0;
+    errand->r = take_rights(errand);
+    if (errand->r == 0)
+        errand->work(errand->arg);
+    return NULL;
 }
 
-void account_drop(struct account_rights *rights)
+static int run_on_thread(struct errand *errand)
 {
-    if (!rights->assumed)
-        return;
-    setfsuid(rights->uid);
-    setfsgid(rights->gid);
-    /* A thread that went on with another user's rights would be worse than none. */
-    if ((uid_t)setfsuid((uid_t)-1) != rights->uid || (gid_t)setfsgid((gid_t)-1) != rights->gid ||
-        set_thread_groups(rights->groups, rights->group_count) < 0)
-        abort();
-    free(rights->groups);
-    *rights = (struct account_rights){ 0 };
+    pthread_attr_t attr;
+    pthread_t thread;
+    int r;
+
+    PTOK(pthread_attr_init(&attr));
+    PTOK(pthread_attr_setstacksize(&attr, STACK_BYTES));
+    r = -pthread_create(&thread, &attr, errand_main, errand);
+    PTOK(pthread_attr_destroy(&attr));
+    if (r < 0)
+        return r;
+    PTOK(pthread_join(thread, NULL));
+    return errand->r;
+}
+
+int account_run(const struct sysroot *root, const struct account *account, account_work_fn *work,
+                void *arg)
+{
+    struct errand errand = { .account = account, .work = work, .arg = arg };
+    int r;
+
+    if (geteuid() != 0 || account->uid == 0) {
+        work(arg);
+        return 0;
+    }
+    r = account_groups(root, account, &errand.groups, &errand.group_count);
+    if (r < 0)
+        return r;
+    r = run_on_thread(&errand);
+    free(errand.groups);
+    return r;
 }

@@ -1,10 +1,11 @@
 /*
  * User accounts: looking one up, and doing file work with a user's own rights.
  *
- * Threads    any. account_assume() changes the calling thread only, by the filesystem ids
- *            (setfsuid(2)) and the supplementary groups (the bare system call: glibc's function
- *            would change every thread). The effective ids stay, so the user can neither signal
- *            nor trace the thread, and giving the rights back cannot be refused.
+ * Threads    any. account_run() works on a thread of its own, which ends with the work: rights are
+ *            never given back, since that can fail for want of memory. It has the user's filesystem
+ *            ids (setfsuid(2)) and supplementary groups (by the bare system call: glibc's function
+ *            would change every thread). The effective ids stay, so the user can neither signal nor
+ *            trace it.
  * Files      with the filesystem uid the kernel takes away the capabilities that override file
  *            permissions: links planted in a user's directory lead only to where the user could
  *            go anyway. A side effect: the kernel dumps no core of the process from then on,
@@ -30,18 +31,10 @@ struct account {
  * 0, -ENOENT (no such user) or -errno (the user database cannot be asked). */
 int account_find(const struct sysroot *root, const char *name, struct account *ret_account);
 
-struct account_rights {
-    bool assumed;
-    gid_t *groups; /* the thread's own */
-    int group_count;
-    uid_t uid;
-    gid_t gid;
-};
+typedef void account_work_fn(void *arg);
 
-/* From now on this thread opens files as the user would. Does nothing for root, and if the agent
- * itself is not root. 0 or -errno; then nothing has changed. */
-int account_assume(const struct sysroot *root, const struct account *account,
-                   struct account_rights *ret_rights);
-
-/* Back to the agent's rights, before the thread does anything else. */
-void account_drop(struct account_rights *rights);
+/* Calls work(arg) with the user's rights and returns when it has ended: as the user it opens files,
+ * makes them and removes them. For root, and if the agent itself is not root, on the calling thread
+ * and with the agent's own rights. 0, or -errno: `work` was not called. */
+int account_run(const struct sysroot *root, const struct account *account, account_work_fn *work,
+                void *arg);

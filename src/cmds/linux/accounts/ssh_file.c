@@ -5,6 +5,7 @@
 #include "cmds/linux/accounts/ssh_file.h"
 
 #include "base/fdio.h"
+#include "cmds/linux/accounts/own_links.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,20 +33,31 @@ static int open_home(const struct sysroot *root, const struct account *account)
     return fd < 0 ? -errno : fd;
 }
 
-static int open_dot_ssh(int home_fd, bool create)
+static int make_dir(const struct own_place *place, int flags)
 {
-    const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-    int fd = openat(home_fd, ".ssh", flags);
+    int fd;
 
-    if (fd >= 0 || errno != ENOENT || !create)
-        return fd < 0 ? -errno : fd;
-    if (mkdirat(home_fd, ".ssh", 0700) < 0 && errno != EEXIST)
+    if (mkdirat(place->dir_fd, place->name, 0700) < 0 && errno != EEXIST)
         return -errno;
-    fd = openat(home_fd, ".ssh", flags);
+    fd = openat(place->dir_fd, place->name, flags);
     if (fd < 0)
         return -errno;
     fchmod(fd, 0700); /* whatever the umask took away */
     return fd;
+}
+
+static int open_dot_ssh(const struct ssh_file *file, int home_fd, bool create)
+{
+    const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    CLEANUP(own_place_close) struct own_place place = { .dir_fd = -1 };
+    int fd, r = own_links_follow(file->root, home_fd, ".ssh", file->uid, &place);
+
+    if (r < 0)
+        return r;
+    fd = openat(place.dir_fd, place.name, flags);
+    if (fd >= 0 || errno != ENOENT || !create)
+        return fd < 0 ? -errno : fd;
+    return make_dir(&place, flags);
 }
 
 /* sshd trusts no directory that is somebody else's, and neither do we. */
@@ -83,7 +95,7 @@ static int open_checked(int home_fd, const struct account *account, enum ssh_ope
 
     if (check_owner(home_fd, account, "", reterr) < 0)
         return -1;
-    fd = open_dot_ssh(home_fd, how == SSH_OPEN_CREATE);
+    fd = open_dot_ssh(file, home_fd, how == SSH_OPEN_CREATE);
     if (fd == -ENOENT && how != SSH_OPEN_CREATE)
         return 0;
     if (fd < 0)
@@ -101,7 +113,7 @@ int ssh_file_open(const struct sysroot *root, const struct account *account, enu
                   struct ssh_file *ret_file, struct cmd_error *reterr)
 {
     CLEANUP(fd_closep) int home_fd = open_home(root, account);
-    struct ssh_file file = { .dir_fd = -1 };
+    struct ssh_file file = { .dir_fd = -1, .root = root, .uid = account->uid };
 
     snprintf(file.path, sizeof(file.path), "%s/.ssh/authorized_keys", account->home);
     if (home_fd == -ENOENT && how != SSH_OPEN_CREATE) {
@@ -124,18 +136,37 @@ void ssh_file_close(struct ssh_file *file)
 
 int ssh_file_read(const struct ssh_file *file, struct buf *ret_text)
 {
+    CLEANUP(own_place_close) struct own_place place = { .dir_fd = -1 };
     CLEANUP(fd_closep) int fd = -1;
     struct stat st;
+    int r;
 
     if (file->dir_fd < 0)
         return -ENOENT;
+    r = own_links_follow(file->root, file->dir_fd, "authorized_keys", file->uid, &place);
+    if (r < 0)
+        return r;
     /* Non-blocking: a FIFO in its place must not hold the worker. */
-    fd = openat(file->dir_fd, "authorized_keys", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    fd = openat(place.dir_fd, place.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) < 0)
         return -errno;
     if (!S_ISREG(st.st_mode))
         return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
     return fd_read_all(fd, SSH_FILE_MAX, ret_text);
+}
+
+/* What would be replaced: nobody else's, and under no other name, where the old keys would stay. */
+static int check_replaced(const struct own_place *place, uid_t uid)
+{
+    struct stat st;
+
+    if (fstatat(place->dir_fd, place->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0 : -errno;
+    if (!S_ISREG(st.st_mode))
+        return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+    if (st.st_uid != uid && st.st_uid != 0)
+        return -EPERM;
+    return st.st_nlink > 1 ? -EMLINK : 0;
 }
 
 static int create_temp(int dir_fd, char name[64])
@@ -165,20 +196,41 @@ static int fill(int fd, const struct buf *text)
     return r;
 }
 
-int ssh_file_replace(const struct ssh_file *file, const struct buf *text)
+static int replace_at(const struct own_place *place, const struct buf *text)
 {
     char name[64];
-    CLEANUP(fd_closep) int fd = create_temp(file->dir_fd, name);
+    CLEANUP(fd_closep) int fd = create_temp(place->dir_fd, name);
     int r;
 
     if (fd < 0)
         return fd;
     r = fill(fd, text);
-    if (r == 0 && renameat(file->dir_fd, name, file->dir_fd, "authorized_keys") < 0)
+    if (r == 0 && renameat(place->dir_fd, name, place->dir_fd, place->name) < 0)
         r = -errno;
     if (r < 0)
-        unlinkat(file->dir_fd, name, 0);
-    else
-        fsync(file->dir_fd); /* the name; the keys are in place even if this fails */
+        unlinkat(place->dir_fd, name, 0);
+    return r;
+}
+
+/* The name; the keys are in place even if this fails. */
+static void sync_place(const struct own_place *place)
+{
+    CLEANUP(fd_closep) int fd = openat(place->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd >= 0)
+        fsync(fd);
+}
+
+int ssh_file_replace(const struct ssh_file *file, const struct buf *text)
+{
+    CLEANUP(own_place_close) struct own_place place = { .dir_fd = -1 };
+    int r = own_links_follow(file->root, file->dir_fd, "authorized_keys", file->uid, &place);
+
+    if (r == 0)
+        r = check_replaced(&place, file->uid);
+    if (r == 0)
+        r = replace_at(&place, text);
+    if (r == 0)
+        sync_place(&place);
     return r;
 }

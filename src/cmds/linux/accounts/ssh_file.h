@@ -1,10 +1,12 @@
 /*
- * ~/.ssh/authorized_keys: opened without following links, replaced as a whole.
+ * ~/.ssh/authorized_keys: found through the user's own links, replaced as a whole.
  *
- * Threads    any; the caller has assumed the user's rights (account.h).
+ * Threads    any; the caller has the user's rights (account.h).
  * Files      the home directory and .ssh belong to the user or to root; authorized_keys is a
- *            regular file. Links at .ssh or authorized_keys are refused.
- * Replacing  a new file (mode 0600) is written, synced and renamed over the old one, so that sshd
+ *            regular file. Links at .ssh or authorized_keys, and on the way to where they lead, are
+ *            followed if they are the user's or root's (own_links.h).
+ * Replacing  a file that has more than one name, or belongs to somebody other than the user and
+ *            root, is refused. Where the links lead to a new file (mode 0600) is written, synced and renamed over the old one, so that sshd
  *            and a crash see the old keys or the new ones.
  * Locking    .ssh is locked (flock(2)) while it is open for a change; a lock that somebody keeps
  *            for 2 s is an error.
@@ -21,6 +23,8 @@
 struct ssh_file {
     int dir_fd;                  /* .ssh; -1: there is none */
     char path[SYSROOT_PATH_MAX]; /* of authorized_keys, for messages: without the root prefix */
+    const struct sysroot *root;
+    uid_t uid; /* the user's */
 };
 
 enum ssh_open {

@@ -90,29 +90,51 @@ static int find_user(const struct sysroot *root, const struct arg_str *name,
 typedef int ssh_work_fn(const struct ssh_file *file, const struct ssh_keys_args *args,
                         struct cmd_reply *reply);
 
-/* Does `work` on the user's file with the user's rights. */
+/* Work on a user's file. */
+struct errand {
+    const struct sysroot *root;
+    const struct account *account;
+    const struct ssh_keys_args *args;
+    enum ssh_open how;
+    ssh_work_fn *work;
+    struct cmd_reply *reply;
+    int r;
+};
+
+/* With the user's rights. */
+static void run_errand(void *arg)
+{
+    struct errand *errand = arg;
+    struct ssh_file file;
+
+    errand->r =
+        ssh_file_open(errand->root, errand->account, errand->how, &file, &errand->reply->error);
+    if (errand->r < 0)
+        return;
+    errand->r = errand->work(&file, errand->args, errand->reply);
+    ssh_file_close(&file);
+}
+
 static int with_user_file(struct cmd_env *env, const struct ssh_keys_args *args, enum ssh_open how,
                           ssh_work_fn *work, struct cmd_reply *reply)
 {
-    struct account_rights rights;
     struct account account;
-    struct ssh_file file;
+    struct errand errand = { .root = &env->root,
+                             .account = &account,
+                             .args = args,
+                             .how = how,
+                             .work = work,
+                             .reply = reply };
     int r;
 
     if (check_keys(&args->keys, &reply->error) < 0 ||
         find_user(&env->root, &args->username, &account, &reply->error) < 0)
         return -1;
-    r = account_assume(&env->root, &account, &rights);
+    r = account_run(&env->root, &account, run_errand, &errand);
     if (r < 0)
         return cmd_fail_errno(&reply->error, r, "failed to take the rights of user '%s'",
                               account.name);
-    r = ssh_file_open(&env->root, &account, how, &file, &reply->error);
-    if (r == 0) {
-        r = work(&file, args, reply);
-        ssh_file_close(&file);
-    }
-    account_drop(&rights);
-    return r;
+    return errand.r;
 }
 
 static struct json_object *keys_json(const struct buf *text)

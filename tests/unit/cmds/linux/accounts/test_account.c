@@ -61,52 +61,55 @@ static void a_home_too_long_to_keep_is_an_error(void **state)
     assert_int_equal(account_find(&root, "ann", &account), -ENAMETOOLONG);
 }
 
-/* What another thread sees of its own rights, between two meetings with the first one. */
+/* What the work sees of its rights, and what the caller's thread has meanwhile. */
 struct witness {
-    pthread_barrier_t barrier;
+    pthread_t thread;
     uid_t uid;
     gid_t gid, groups[64];
-    int group_count;
+    int group_count, calls;
 };
 
-static void *look(void *data)
+static void look(void *data)
 {
     struct witness *witness = data;
 
-    pthread_barrier_wait(&witness->barrier);
+    witness->calls++;
+    witness->thread = pthread_self();
     witness->uid = (uid_t)setfsuid((uid_t)-1);
     witness->gid = (gid_t)setfsgid((gid_t)-1);
     witness->group_count = getgroups(64, witness->groups);
-    pthread_barrier_wait(&witness->barrier);
-    return NULL;
 }
 
-static void rights_are_taken_by_the_calling_thread_alone(void **state)
+static void rights_are_taken_by_a_thread_of_its_own(void **state)
 {
     const struct account account = { .name = "ann", .uid = 12345, .gid = 23456, .home = "/" };
     struct sysroot root = root_of(state);
-    struct witness witness = { .uid = 1 };
-    struct account_rights rights;
-    gid_t groups[64];
-    pthread_t thread;
+    struct witness before = { 0 }, witness = { .uid = 1 }, after = { 0 };
 
     if (geteuid() != 0)
         skip();
-    PTOK(pthread_barrier_init(&witness.barrier, NULL, 2));
-    PTOK(pthread_create(&thread, NULL, look, &witness));
-    assert_int_equal(account_assume(&root, &account, &rights), 0);
-    pthread_barrier_wait(&witness.barrier);
-    pthread_barrier_wait(&witness.barrier);
-    assert_int_equal(setfsuid((uid_t)-1), 12345);
-    assert_int_equal(setfsgid((gid_t)-1), 23456);
-    assert_int_equal(getgroups(64, groups), 1);
-    assert_int_equal(groups[0], 23456);
-    account_drop(&rights);
-    PTOK(pthread_join(thread, NULL));
-    PTOK(pthread_barrier_destroy(&witness.barrier));
-    assert_int_equal(witness.uid, geteuid());
-    assert_int_equal(witness.gid, getegid());
-    assert_int_equal(getgroups(64, groups), witness.group_count);
+    look(&before);
+    assert_int_equal(account_run(&root, &account, look, &witness), 0);
+    look(&after);
+    assert_int_equal(witness.calls, 1);
+    assert_int_equal(witness.uid, 12345);
+    assert_int_equal(witness.gid, 23456);
+    assert_int_equal(witness.group_count, 1);
+    assert_int_equal(witness.groups[0], 23456);
+    assert_memory_equal(&before, &after, sizeof(before));
+}
+
+/* As when the kernel has no memory for the groups: the work is not done, and nobody is harmed. */
+static void rights_that_cannot_be_taken_are_an_error(void **state)
+{
+    const struct account account = { .name = "odd", .uid = (uid_t)-1, .gid = 1, .home = "/" };
+    struct sysroot root = root_of(state);
+    struct witness witness = { 0 };
+
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(account_run(&root, &account, look, &witness), -EPERM);
+    assert_int_equal(witness.calls, 0);
     assert_int_equal(setfsuid((uid_t)-1), geteuid());
 }
 
@@ -114,11 +117,11 @@ static void roots_rights_are_the_agents_own(void **state)
 {
     const struct account account = { .name = "root" };
     struct sysroot root = root_of(state);
-    struct account_rights rights;
+    struct witness witness = { 0 };
 
-    assert_int_equal(account_assume(&root, &account, &rights), 0);
-    assert_false(rights.assumed);
-    account_drop(&rights);
+    assert_int_equal(account_run(&root, &account, look, &witness), 0);
+    assert_int_equal(witness.calls, 1);
+    assert_true(pthread_equal(witness.thread, pthread_self()));
 }
 
 int main(void)
@@ -127,7 +130,8 @@ int main(void)
         TEST_IN_TEMPDIR(a_user_is_found_by_its_exact_name),
         TEST_IN_TEMPDIR(a_missing_or_unreadable_user_file_is_told),
         TEST_IN_TEMPDIR(a_home_too_long_to_keep_is_an_error),
-        TEST_IN_TEMPDIR(rights_are_taken_by_the_calling_thread_alone),
+        TEST_IN_TEMPDIR(rights_are_taken_by_a_thread_of_its_own),
+        TEST_IN_TEMPDIR(rights_that_cannot_be_taken_are_an_error),
         TEST_IN_TEMPDIR(roots_rights_are_the_agents_own),
     };
 

@@ -251,33 +251,104 @@ static void a_user_without_home_gets_a_clear_error(void **state)
                 "failed to open home directory '' of user 'odd': No such file or directory");
 }
 
-static void a_link_in_place_of_the_directory_is_refused(void **state)
+/* A link of ann's (root's, if the test is not run by root, is hers too). */
+static void make_link(void **state, const char *target, const char *name, uid_t uid)
 {
-    make_dir(state, "victim", 0777, geteuid());
-    assert_int_equal(symlink(tempdir_path(state, "victim"), tempdir_path(state, "home/ann/.ssh")),
-                     0);
+    assert_int_equal(symlink(target, tempdir_path(state, name)), 0);
+    if (geteuid() == 0)
+        assert_int_equal(lchown(tempdir_path(state, name), uid, uid), 0);
+}
+
+static void keys_are_found_through_links_of_the_user(void **state)
+{
+    struct json_object *value;
+
+    make_dir(state, "home/ann/dot", 0700, ann_uid());
+    make_dir(state, "home/ann/dot/ssh", 0700, ann_uid());
+    make_link(state, "dot/ssh", "home/ann/.ssh", ann_uid());
+    make_link(state, "../../mine", "home/ann/dot/ssh/authorized_keys", ann_uid());
+    make_link(state, "./dot//ssh/keys", "home/ann/mine", ann_uid());
+    add(state, arguments("ann", KEY_A, KEY_B)); /* where the links lead, though nothing is there */
+    assert_string_equal(tempdir_read(state, "home/ann/dot/ssh/keys"), KEY_A "\n" KEY_B "\n");
+    value = reply_value(cmd_ssh_get_authorized_keys, *state, arguments("ann", NULL, NULL));
+    check_str(value, "/keys/1", KEY_B);
+    json_object_put(value);
+    remove_key(state, arguments("ann", KEY_A, NULL));
+    add(state, with_reset(arguments("ann", KEY_A, NULL)));
+    assert_string_equal(tempdir_read(state, "home/ann/dot/ssh/keys"), KEY_A "\n");
+    assert_true(S_ISLNK(stat_of(state, KEYS).st_mode));
+    assert_true(S_ISLNK(stat_of(state, "home/ann/mine").st_mode));
+    assert_true(S_ISLNK(stat_of(state, "home/ann/.ssh").st_mode));
+    assert_int_equal(entries_of(state, "home/ann/dot/ssh"), 2);
+}
+
+static void an_absolute_link_begins_at_the_root(void **state)
+{
+    make_dir(state, "srv", 0755, 0);
+    make_dir(state, "srv/ann", 0700, ann_uid());
+    make_link(state, "/srv/ann", "home/ann/.ssh", 0); /* as an administrator makes it */
+    add(state, arguments("ann", KEY_A, NULL));
+    assert_string_equal(tempdir_read(state, "srv/ann/authorized_keys"), KEY_A "\n");
+}
+
+static void a_link_of_somebody_else_is_not_followed(void **state)
+{
+    if (geteuid() != 0)
+        skip();
+    make_dir(state, "victim", 0777, ann_uid());
+    make_link(state, "../../victim", "home/ann/.ssh", 4242);
     reply_fails(cmd_ssh_add_authorized_keys, *state, arguments("ann", KEY_A, NULL),
-                "failed to open directory '/home/ann/.ssh': Not a directory");
+                "failed to open directory '/home/ann/.ssh': Too many levels of symbolic links");
     assert_int_equal(entries_of(state, "victim"), 0);
 }
 
-static void a_link_in_place_of_the_file_is_neither_read_nor_written(void **state)
+/* Her own link leads through one that is not hers. */
+static void a_link_of_somebody_else_on_the_way_is_not_followed(void **state)
 {
+    if (geteuid() != 0)
+        skip();
     write_keys(state, "");
     assert_int_equal(unlink(tempdir_path(state, KEYS)), 0);
-    tempdir_write(state, "secret", "top secret\n");
-    assert_int_equal(symlink(tempdir_path(state, "secret"), tempdir_path(state, KEYS)), 0);
+    make_dir(state, "victim", 0777, ann_uid());
+    tempdir_write(state, "victim/keys", KEY_B "\n");
+    own(state, "victim/keys", ann_uid());
+    make_link(state, "victim", "door", 4242);
+    make_link(state, "/door/keys", KEYS, ann_uid());
     reply_fails(cmd_ssh_get_authorized_keys, *state, arguments("ann", NULL, NULL),
                 "failed to read '/home/ann/.ssh/authorized_keys': "
                 "Too many levels of symbolic links");
-    reply_fails(cmd_ssh_add_authorized_keys, *state, arguments("ann", KEY_A, NULL),
+    reply_fails(cmd_ssh_add_authorized_keys, *state, with_reset(arguments("ann", KEY_A, NULL)),
+                "failed to write '/home/ann/.ssh/authorized_keys': "
+                "Too many levels of symbolic links");
+    assert_string_equal(tempdir_read(state, "victim/keys"), KEY_B "\n");
+}
+
+static void links_that_go_round_end(void **state)
+{
+    write_keys(state, "");
+    assert_int_equal(unlink(tempdir_path(state, KEYS)), 0);
+    make_link(state, "authorized_keys", KEYS, ann_uid());
+    reply_fails(cmd_ssh_get_authorized_keys, *state, arguments("ann", NULL, NULL),
                 "failed to read '/home/ann/.ssh/authorized_keys': "
                 "Too many levels of symbolic links");
-    assert_string_equal(tempdir_read(state, "secret"), "top secret\n");
-    /* reset does not read: it replaces the link itself */
-    add(state, with_reset(arguments("ann", KEY_A, NULL)));
-    assert_string_equal(tempdir_read(state, "secret"), "top secret\n");
-    assert_true(S_ISREG(stat_of(state, KEYS).st_mode));
+}
+
+static void a_file_with_two_names_or_another_owner_is_not_written(void **state)
+{
+    write_keys(state, KEY_B "\n");
+    assert_int_equal(link(tempdir_path(state, KEYS), tempdir_path(state, "home/ann/other")), 0);
+    reply_fails(cmd_ssh_add_authorized_keys, *state, arguments("ann", KEY_A, NULL),
+                "failed to write '/home/ann/.ssh/authorized_keys': Too many links");
+    assert_int_equal(unlink(tempdir_path(state, "home/ann/other")), 0);
+    if (geteuid() == 0) {
+        own(state, KEYS, 4242);
+        assert_int_equal(chmod(tempdir_path(state, KEYS), 0644), 0);
+        reply_fails(cmd_ssh_add_authorized_keys, *state, arguments("ann", KEY_A, NULL),
+                    "failed to write '/home/ann/.ssh/authorized_keys': Operation not permitted");
+    }
+    assert_string_equal(tempdir_read(state, KEYS), KEY_B "\n");
+    own(state, KEYS, ann_uid());
+    add(state, arguments("ann", KEY_A, NULL));
 }
 
 static void a_hard_link_to_a_file_that_the_user_may_not_read_is_not_read(void **state)
@@ -395,8 +466,12 @@ int main(void)
         KEY_TEST(a_blank_key_is_accepted_and_adds_nothing),
         KEY_TEST(a_blank_key_removes_no_blank_line),
         KEY_TEST(a_user_without_home_gets_a_clear_error),
-        KEY_TEST(a_link_in_place_of_the_directory_is_refused),
-        KEY_TEST(a_link_in_place_of_the_file_is_neither_read_nor_written),
+        KEY_TEST(keys_are_found_through_links_of_the_user),
+        KEY_TEST(an_absolute_link_begins_at_the_root),
+        KEY_TEST(a_link_of_somebody_else_is_not_followed),
+        KEY_TEST(a_link_of_somebody_else_on_the_way_is_not_followed),
+        KEY_TEST(links_that_go_round_end),
+        KEY_TEST(a_file_with_two_names_or_another_owner_is_not_written),
         KEY_TEST(a_hard_link_to_a_file_that_the_user_may_not_read_is_not_read),
         KEY_TEST(a_fifo_in_place_of_the_file_does_not_hold_the_worker),
         KEY_TEST(a_home_that_belongs_to_somebody_else_is_refused),
