@@ -45,6 +45,15 @@
 #define IN_CHILD __attribute__((no_sanitize_thread, no_sanitize_address, noinline))
 #endif
 
+/* TSan takes clone(2) for a fork, whatever its flags, and would set itself up anew in the child and
+ * again in the parent. glibc's other name for it is not watched. */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+extern int __clone(int (*main)(void *), void *stack, int flags, void *arg, ...); /* NOLINT */
+#define clone __clone
+#endif
+#endif
+
 /* As the kernel has it. */
 struct kernel_limit {
     uint64_t soft, hard;
