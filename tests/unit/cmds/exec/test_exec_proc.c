@@ -144,8 +144,9 @@ static void over_a_thousand_run_at_once_and_all_are_told(void **state)
     memset(bytes, 'x', sizeof(bytes));
     assert_int_equal(write(writer, bytes, sizeof(bytes)), COUNT);
     for (int i = 0; i < COUNT; i++)
-        assert_status_at_end(fixture, status[i].pid,
-                             "{\"exited\":true,\"exitcode\":0,\"out-data\":\"eA==\"}");
+        assert_status_at_end(
+            fixture, status[i].pid,
+            "{\"exited\":true,\"exitcode\":0,\"out-data\":\"eA==\",\"out-truncated\":false}");
     close(writer);
 }
 
