@@ -124,21 +124,31 @@ struct fs_ops fs_ops = {
     .backing_device = real_backing_device,
 };
 
-int fs_open(const struct sysroot *root, const struct mounts *mounts, size_t first)
+/* Through the first mount with that reach that can be opened. Errors are kept if none was before. */
+static int open_by_reach(const struct sysroot *root, const struct mounts *mounts, size_t first,
+                         enum mount_reach reach, int *error)
 {
-    int error = -ESTALE;
-    bool tried = false;
-
     for (size_t i = first; i < mounts->count; i++) {
         int fd;
 
-        if (mounts->items[i].first != first || mounts->items[i].reach != MOUNT_REACHABLE)
+        if (mounts->items[i].first != first || mounts->items[i].reach != reach)
             continue;
         fd = fs_ops.open(root, &mounts->items[i]);
         if (fd >= 0)
             return fd;
-        error = tried ? error : fd;
-        tried = true;
+        *error = *error ? *error : fd;
     }
-    return error;
+    return -1;
+}
+
+int fs_open(const struct sysroot *root, const struct mounts *mounts, size_t first)
+{
+    int error = 0;
+    int fd = open_by_reach(root, mounts, first, MOUNT_REACHABLE, &error);
+
+    if (fd < 0)
+        fd = open_by_reach(root, mounts, first, MOUNT_REMOTE, &error);
+    if (fd >= 0)
+        return fd;
+    return error ? error : -ESTALE;
 }

@@ -34,6 +34,7 @@ struct fs_ops {
 extern struct fs_ops fs_ops;
 
 /* Opens the filesystem whose first mount is `first` through the first of its mounts that leads to
- * it. Those that are known to be hidden or in a FUSE are not tried (-ESTALE, if all are). The error
- * is that of the first mount that was tried. */
+ * it, those that may have to be waited for last. Those that are known to be hidden or in a FUSE are
+ * not tried (-ESTALE, if all are): mounts_find_reach() tells. The error is that of the first mount
+ * that was tried. */
 int fs_open(const struct sysroot *root, const struct mounts *mounts, size_t first);

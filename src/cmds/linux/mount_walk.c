@@ -127,17 +127,28 @@ static bool is_one_of(const char *fstype, const char *const *names, size_t count
     return false;
 }
 
-/* What a look-up in the filesystem waits for. */
-static enum walk_reach walk_through(const struct mount *mount)
+bool mount_is_fuse(const struct mount *mount)
+{
+    const char *type = mount->fstype;
+
+    if (strncmp(type, "fuse", 4) != 0)
+        return false;
+    type += strncmp(type + 4, "blk", 3) == 0 ? 7 : 4;
+    return *type == '\0' || *type == '.';
+}
+
+/* What a look into the filesystem waits for. Only root can mount a fuseblk, so that its server is
+ * trusted as a network's is. */
+static enum mount_reach look_into(const struct mount *mount)
 {
     static const char *const remote[] = {
         "nfs",    "nfs4",     "cifs",     "smb3",  "smbfs",  "9p",     "ceph",   "afs",  "coda",
         "lustre", "virtiofs", "orangefs", "ncpfs", "beegfs", "vboxsf", "autofs", "gpfs",
     };
 
-    if (strcmp(mount->fstype, "fuse") == 0 || strncmp(mount->fstype, "fuse.", 5) == 0)
-        return WALK_NEVER;
-    return is_one_of(mount->fstype, remote, ARRAY_LEN(remote)) ? WALK_REMOTE : WALK_LOCAL;
+    if (mount_is_fuse(mount))
+        return strncmp(mount->fstype, "fuseblk", 7) == 0 ? MOUNT_REMOTE : MOUNT_IN_FUSE;
+    return is_one_of(mount->fstype, remote, ARRAY_LEN(remote)) ? MOUNT_REMOTE : MOUNT_REACHABLE;
 }
 
 /* Goes on with the mount at the first `len` bytes of the path in `key`, if there is one; true when
@@ -152,16 +163,16 @@ static bool step_into(struct mount_walk *walk, uint32_t *at, char *key, size_t l
     return true;
 }
 
-enum walk_reach mount_walk_reach(struct mount_walk *walk, size_t index)
+enum mount_reach mount_walk_reach(struct mount_walk *walk, size_t index)
 {
     char key[PARENT_BYTES + SYSROOT_PATH_MAX];
     const char *target = walk->mounts->items[index].target;
     size_t len = strlen(target);
-    enum walk_reach worst = WALK_LOCAL;
+    enum mount_reach worst = MOUNT_REACHABLE;
     uint32_t at = NO_MOUNT;
 
     if (len >= SYSROOT_PATH_MAX || target[0] != '/')
-        return WALK_NEVER;
+        return MOUNT_HIDDEN;
     memcpy(key + PARENT_BYTES, target, len);
     step_into(walk, &at, key, 1);
     for (size_t i = 1; i < len; i++) {
@@ -169,9 +180,22 @@ enum walk_reach mount_walk_reach(struct mount_walk *walk, size_t index)
             step_into(walk, &at, key, i);
         /* A name is looked up in this mount now. */
         if (at != NO_MOUNT && (i == 1 || target[i] == '/'))
-            worst = MAX_OF(worst, walk_through(&walk->mounts->items[at]));
+            worst = MAX_OF(worst, look_into(&walk->mounts->items[at]));
     }
     if (len > 1)
         step_into(walk, &at, key, len);
-    return at == index ? worst : WALK_NEVER;
+    return at == index ? MAX_OF(worst, look_into(&walk->mounts->items[at])) : MOUNT_HIDDEN;
+}
+
+int mounts_find_reach(struct mounts *mounts)
+{
+    struct mount_walk walk;
+    int r = mount_walk_init(&walk, mounts);
+
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < mounts->count; i++)
+        mounts->items[i].reach = mount_walk_reach(&walk, i);
+    mount_walk_done(&walk);
+    return 0;
 }

@@ -22,14 +22,15 @@ struct mount_walk {
     uint32_t *parent;       /* index -> its parent's index, or that of no mount */
 };
 
-enum walk_reach {
-    WALK_LOCAL,  /* its path leads there, through local filesystems only */
-    WALK_REMOTE, /* ... through a network filesystem or an automounter: that may take for ever */
-    WALK_NEVER,  /* hidden under another mount, or behind a FUSE mount */
-};
-
 /* 0 or -ENOMEM. */
 int mount_walk_init(struct mount_walk *ret_walk, const struct mounts *mounts);
 void mount_walk_done(struct mount_walk *walk);
 
-enum walk_reach mount_walk_reach(struct mount_walk *walk, size_t index);
+enum mount_reach mount_walk_reach(struct mount_walk *walk, size_t index);
+
+/* All of it at once: sets `reach` of every mount. 0 or -ENOMEM (all count as reachable then). */
+int mounts_find_reach(struct mounts *mounts);
+
+/* FUSE belongs to whoever runs its server, who may be any user: to look into it may mean to wait
+ * for ever. */
+bool mount_is_fuse(const struct mount *mount);

@@ -32,6 +32,14 @@ static int table_read(const struct sysroot *root, struct buf *ret_text)
     return buf_terminate(ret_text) ? 0 : -ENOMEM;
 }
 
+/* A source is whatever text mount(2) was given. Only a name in /dev is followed: any other may lead
+ * into a filesystem that does not answer. */
+static bool is_device_name(const char *source)
+{
+    return strncmp(source, "/dev/", 5) == 0 && strncmp(source, "/dev/shm/", 9) != 0 &&
+           !strstr(source, "/../");
+}
+
 /* "M:m" of the block device `source` below the prefix: a captured tree has no device nodes, so
  * sysfs is asked when there is none. */
 static int source_device(const struct sysroot *root, const char *source, unsigned *ret_major,
@@ -42,7 +50,7 @@ static int source_device(const struct sysroot *root, const char *source, unsigne
     struct stat st;
     int r;
 
-    if (source[0] != '/')
+    if (!is_device_name(source))
         return -ENODEV;
     r = sysroot_path(root, source, path);
     if (r < 0)

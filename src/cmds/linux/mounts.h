@@ -14,15 +14,18 @@
 
 #include "base/sysroot.h"
 
+/* From the best to the worst. */
 enum mount_reach {
-    MOUNT_REACHABLE,
-    MOUNT_HIDDEN,  /* by another mount: its path leads elsewhere, or nowhere */
-    MOUNT_IN_FUSE, /* is FUSE, or its path goes through one: not to be entered */
+    MOUNT_REACHABLE, /* its path leads there, through local filesystems only */
+    MOUNT_REMOTE,    /* ... into one whose server is away or is root's: that may take for ever */
+    MOUNT_IN_FUSE,   /* is a FUSE that any user may have mounted, or its path goes through one: not
+                      * to be entered */
+    MOUNT_HIDDEN,    /* by another mount: its path leads elsewhere, or nowhere */
 };
 
 struct mount {
     int id, parent;         /* of mounts; the parent of a root is not in the table, or is itself */
-    enum mount_reach reach; /* cmds/linux/mount_reach.h sets it; reachable before */
+    enum mount_reach reach; /* cmds/linux/mount_walk.h sets it; reachable before */
     const char *target;     /* where it is mounted */
     const char *source;     /* "/dev/sda1", "tmpfs", ...; may be empty */
     const char *fstype;

@@ -4,7 +4,7 @@
 #include "cmds/linux/freeze/freeze_plan.h"
 
 #include "cmds/linux/fs_ops.h"
-#include "cmds/linux/mount_reach.h"
+#include "cmds/linux/mount_walk.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -166,6 +166,20 @@ static void visit(struct builder *builder, size_t index)
         builder->plan->order[builder->plan->count++] = index;
 }
 
+/* No FUSE can be frozen, so that none is opened for it, whoever mounted it. */
+static int find_reach(struct mounts *mounts)
+{
+    int r = mounts_find_reach(mounts);
+
+    for (size_t i = 0; i < mounts->count; i++) {
+        struct mount *mount = &mounts->items[i];
+
+        if (mount_is_fuse(mount) && mount->reach != MOUNT_HIDDEN)
+            mount->reach = MOUNT_IN_FUSE;
+    }
+    return r;
+}
+
 int freeze_plan_make(const struct sysroot *root, struct freeze_plan *ret_plan)
 {
     CLEANUP(freeze_plan_done) struct freeze_plan plan = { 0 };
@@ -174,7 +188,7 @@ int freeze_plan_make(const struct sysroot *root, struct freeze_plan *ret_plan)
 
     r = mounts_read(root, &plan.mounts);
     if (r == 0)
-        r = mounts_find_reach(&plan.mounts);
+        r = find_reach(&plan.mounts);
     if (r < 0)
         return r;
     plan.order = calloc(plan.mounts.count + 1, sizeof(*plan.order));

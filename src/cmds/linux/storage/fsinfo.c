@@ -38,27 +38,24 @@ struct listing {
 static int choose_mounts(struct listing *listing)
 {
     struct mounts *mounts = &listing->mounts;
-    struct mount_walk walk;
-    int r;
+    int r = mounts_find_reach(mounts);
 
+    if (r < 0)
+        return r;
     listing->best = malloc((mounts->count + 1) * sizeof(*listing->best));
     if (!listing->best)
         return -ENOMEM;
-    r = mount_walk_init(&walk, mounts);
-    if (r < 0)
-        return r;
     for (size_t i = 0; i < mounts->count; i++)
         listing->best[i] = NO_MOUNT;
-    for (int worst = WALK_LOCAL; worst <= WALK_REMOTE; worst++) {
+    for (int worst = MOUNT_REACHABLE; worst <= MOUNT_REMOTE; worst++) {
         for (size_t i = 0; i < mounts->count; i++) {
             size_t *best = &listing->best[mounts->items[i].first];
 
             if (*best == NO_MOUNT && mount_has_device(&mounts->items[i]) &&
-                mount_walk_reach(&walk, i) == (enum walk_reach)worst)
+                mounts->items[i].reach == (enum mount_reach)worst)
                 *best = i;
         }
     }
-    mount_walk_done(&walk);
     return 0;
 }
 

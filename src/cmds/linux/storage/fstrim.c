@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "cmds/linux/fs_ops.h"
 #include "cmds/linux/linux.h"
+#include "cmds/linux/mount_walk.h"
 #include "proto/reply.h"
 
 #include <errno.h>
@@ -138,6 +139,8 @@ int cmd_fstrim(struct cmd_env *env, void *args, struct cmd_reply *reply)
 
     log_audit("guest-fstrim called");
     r = mounts_read(&env->root, &mounts);
+    if (r == 0)
+        r = mounts_find_reach(&mounts);
     if (r < 0)
         return cmd_fail_errno(&reply->error, r, "failed to read the mount table");
     if (!value || !paths)

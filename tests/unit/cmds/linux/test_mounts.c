@@ -62,6 +62,28 @@ static void btrfs_gets_the_number_of_its_source_device(void **state)
     assert_int_equal(mounts.items[9].first, 8);
 }
 
+/* The source is any text that a mount was made with; a name elsewhere may lead anywhere. */
+static void a_btrfs_source_outside_of_dev_is_not_followed(void **state)
+{
+    static const char *const sources[] = { "/home/u/fuse/vda1", "/dev/../home/u/vda1",
+                                           "/dev/shm/vda1", "vda1" };
+    struct guest_tree tree;
+
+    tree_init(&tree);
+    tree_write(&tree, "/sys/class/block/vda1/dev", "253:1\n", 0644);
+    for (size_t i = 0; i <= ARRAY_LEN(sources); i++) {
+        CLEANUP(mounts_done) struct mounts mounts = { 0 };
+        char line[128];
+
+        snprintf(line, sizeof(line), "1 0 0:40 / / rw - btrfs %s rw\n",
+                 i < ARRAY_LEN(sources) ? sources[i] : "/dev/vda1");
+        tree_write(&tree, "/proc/self/mountinfo", line, 0644);
+        assert_int_equal(mounts_read(&tree.root, &mounts), 0);
+        assert_int_equal(mounts.items[0].major, i < ARRAY_LEN(sources) ? 0 : 253);
+    }
+    tree_done(&tree);
+}
+
 static void filesystems_without_a_device_are_told_apart(void **state)
 {
     CLEANUP(mounts_done) struct mounts mounts = read_machine("freeze-machine");
@@ -238,6 +260,7 @@ int main(void)
         cmocka_unit_test(octal_escapes_are_decoded),
         cmocka_unit_test(names_that_are_no_utf8_stay_as_they_are),
         cmocka_unit_test(btrfs_gets_the_number_of_its_source_device),
+        cmocka_unit_test(a_btrfs_source_outside_of_dev_is_not_followed),
         cmocka_unit_test(filesystems_without_a_device_are_told_apart),
         cmocka_unit_test(a_bind_mount_belongs_to_the_first_mount_of_its_device),
         cmocka_unit_test(a_path_is_found_on_the_longest_and_newest_mount),

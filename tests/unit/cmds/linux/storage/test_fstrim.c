@@ -129,6 +129,41 @@ static void errors_belong_to_their_path(void **state)
     json_object_put(value);
 }
 
+/* Nothing that a user's FUSE or a later mount stands before is opened. */
+static void what_cannot_be_reached_is_told_and_not_opened(void **state)
+{
+    struct json_object *value = trim("1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"
+                                     "2 1 0:50 / /home/u/f rw - fuse.x x rw\n"
+                                     "3 2 8:2 / /home/u/f/disk rw - ext4 /dev/sda2 rw\n"
+                                     "4 1 8:3 / /covered rw - ext4 /dev/sda3 rw\n"
+                                     "5 1 0:51 / /covered rw - tmpfs x rw\n",
+                                     0);
+
+    check_count(value, "/paths", 3);
+    check_str(value, "/paths/0/path", "/covered");
+    check_str(value, "/paths/0/error", "failed to open: Stale file handle");
+    check_str(value, "/paths/1/path", "/home/u/f/disk");
+    check_str(value, "/paths/1/error", "failed to open: Stale file handle");
+    check_int(value, "/paths/2/trimmed", 15000);
+    assert_string_equal(fake.opened, "/");
+    json_object_put(value);
+}
+
+/* What may have to be waited for is the last way. */
+static void a_local_way_is_preferred(void **state)
+{
+    struct json_object *value = trim("1 0 0:5 / / rw - tmpfs x rw\n"
+                                     "2 1 0:50 / /net rw - nfs4 server:/ rw\n"
+                                     "3 2 8:2 / /net/disk rw - xfs /dev/sda2 rw\n"
+                                     "4 1 8:2 / /disk rw - xfs /dev/sda2 rw\n",
+                                     0);
+
+    check_str(value, "/paths/0/path", "/net/disk");
+    check_int(value, "/paths/0/trimmed", 5000);
+    assert_string_equal(fake.opened, "/disk");
+    json_object_put(value);
+}
+
 static bool cancelled(const void *job)
 {
     return fake.calls >= fake.cancel_after;
@@ -178,6 +213,8 @@ int main(void)
         CASE(parts_are_added_up_to_the_end),
         CASE(the_largest_minimum_of_the_parts_is_told),
         CASE(errors_belong_to_their_path),
+        CASE(what_cannot_be_reached_is_told_and_not_opened),
+        CASE(a_local_way_is_preferred),
         CASE(a_trim_stops_between_two_parts),
         CASE(a_guest_without_filesystems_has_no_paths),
         CASE(a_missing_mount_table_is_an_error),
