@@ -83,7 +83,7 @@ static int make_commands(struct agent *agent)
         return -ENOMEM;
     *agent->freeze = thaw_config(config);
     agent->env.freeze = agent->freeze;
-    agent->env.files = file_table_new(agent->state, config->max_handles);
+    agent->env.files = file_table_new(agent->state, config->max_handles, (mode_t)config->file_mode);
     agent->env.execs = exec_table_new(config->max_execs, config->max_exec_output);
     agent->env.policy = policy_new((const char *const *)config->allow_rpcs,
                                    (const char *const *)config->block_rpcs);

@@ -37,6 +37,7 @@ struct config {
     size_t max_message_size; /* bytes */
     size_t max_memory;       /* bytes of requests and replies, all sessions */
     unsigned max_handles;
+    unsigned file_mode; /* of files that guest-file-open makes */
     unsigned max_execs;
     size_t max_exec_output; /* bytes held, all processes */
     unsigned freeze_timeout_sec;

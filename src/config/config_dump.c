@@ -75,6 +75,9 @@ bool setting_print(const struct setting *setting, const struct config *config, s
     case SETTING_BYTES:
         buf_printf(text, "%zu", *(const size_t *)value);
         break;
+    case SETTING_MODE:
+        buf_printf(text, "%04o", *(const unsigned *)value);
+        break;
     case SETTING_MSEC:
         put_seconds(*(const unsigned *)value, text);
         break;

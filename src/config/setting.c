@@ -52,6 +52,8 @@ const struct setting settings[] = {
       .unit = "bytes", .summary = "requests and replies held or being made, all clients together" },
     { COUNTED("max-handles", max_handles), RANGE(1, 1000000, "4096"), .unit = "handles",
       .summary = "files open at a time" },
+    { .key = "file-mode", .type = SETTING_MODE, .offset = AT(file_mode), RANGE(0, 0777, "0666"),
+      .unit = "octal", .summary = "permissions of files that the host makes" },
     { COUNTED("max-execs", max_execs), RANGE(1, 1000000, "4096"), .unit = "processes",
       .summary = "processes whose end the host has not asked for" },
     { BYTES("max-exec-output", max_exec_output), RANGE(MIB, 1024 * GIB, "256M"),
@@ -96,6 +98,8 @@ static void put_bound(const struct setting *setting, uint64_t bound, struct buf 
 {
     if (setting->type == SETTING_BYTES)
         put_bytes(bound, text);
+    else if (setting->type == SETTING_MODE)
+        buf_printf(text, "%04" PRIo64, bound);
     else
         buf_printf(text, "%" PRIu64, setting->type == SETTING_MSEC ? bound / MSEC_PER_SEC : bound);
 }

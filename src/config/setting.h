@@ -21,6 +21,7 @@ enum setting_type {
     SETTING_PATHS,  /* char **: items in which a backslash protects a separator */
     SETTING_COUNT,  /* unsigned: a whole number of things or seconds */
     SETTING_BYTES,  /* size_t: a number with an optional K, M or G (powers of 1024) */
+    SETTING_MODE,   /* unsigned: permissions in octal, with or without a leading 0 */
     SETTING_MSEC,   /* unsigned milliseconds, written in seconds with up to 3 decimals */
 };
 

@@ -193,6 +193,18 @@ static int read_digits(const char **text, uint64_t *ret_number, size_t *ret_digi
     return *ret_digits == 0 ? -1 : 0;
 }
 
+/* The same in octal. */
+static int read_octal(const char **text, uint64_t *ret_number)
+{
+    const char *start = *text;
+    uint64_t number = 0;
+
+    for (; **text >= '0' && **text <= '7' && *text - start < 8; (*text)++)
+        number = number * 8 + (uint64_t)(**text - '0');
+    *ret_number = number;
+    return *text == start ? -1 : 0;
+}
+
 /* Behind the digits: the decimals of seconds; the number becomes milliseconds. */
 static int read_decimals(const char **text, uint64_t *number)
 {
@@ -228,7 +240,8 @@ static int read_number(const struct setting *setting, const char *raw, uint64_t 
     size_t digits;
     uint64_t number;
 
-    if (read_digits(&end, &number, &digits) < 0)
+    if (setting->type == SETTING_MODE ? read_octal(&end, &number) < 0
+                                      : read_digits(&end, &number, &digits) < 0)
         return -1;
     if (setting->type == SETTING_MSEC && read_decimals(&end, &number) < 0)
         return -1;
@@ -286,6 +299,7 @@ int setting_set(const struct setting *setting, struct config *config, const char
         return add_list(setting, config, raw, true, reterr);
     case SETTING_COUNT:
     case SETTING_BYTES:
+    case SETTING_MODE:
     case SETTING_MSEC:
         break;
     }

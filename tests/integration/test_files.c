@@ -142,6 +142,23 @@ static void new_files_are_0666_whatever_the_umask_and_old_ones_keep_theirs(void 
     agent_end(&agent);
 }
 
+static void the_mode_of_new_files_can_be_set(void **state)
+{
+    struct agent_process agent = { 0 };
+    struct client client;
+
+    agent_spawn_configured(&agent, "file-mode=620\n");
+    client_open(&client, &agent);
+    write_file(agent_path(&agent, "old"), "x", 1);
+    assert_int_equal(chmod(agent_path(&agent, "old"), 0644), 0);
+    client_file_open(&client, agent_path(&agent, "old"), "w");
+    client_file_open(&client, agent_path(&agent, "new"), "w");
+    assert_int_equal(mode_of(agent_path(&agent, "old")), 0644);
+    assert_int_equal(mode_of(agent_path(&agent, "new")), 0620);
+    client_close(&client);
+    agent_end(&agent);
+}
+
 static void base64_is_as_lax_as_the_references(void **state)
 {
     static const struct {
@@ -283,6 +300,7 @@ int main(void)
         CASE(what_cannot_be_opened_is_told_in_the_references_words),
         CASE(every_spelling_of_a_mode_is_taken),
         cmocka_unit_test(new_files_are_0666_whatever_the_umask_and_old_ones_keep_theirs),
+        cmocka_unit_test(the_mode_of_new_files_can_be_set),
         CASE(base64_is_as_lax_as_the_references),
         CASE(appending_writes_to_the_end_and_a_grown_file_is_read_on),
         CASE(what_is_written_is_in_the_file_when_it_is_answered),

@@ -13,8 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NEW_FILE_MODE 0666 /* whatever the umask, as qemu-ga */
-
 static const char *const whence_names[] = { "set", "cur", "end", NULL };
 static const int whence_values[] = { SEEK_SET, SEEK_CUR, SEEK_END };
 
@@ -85,27 +83,27 @@ void file_open_key(const struct file_open_args *args, struct file_key *ret_key)
     *ret_key = (struct file_key){ .dev = UINT64_MAX, .ino = hash };
 }
 
-static int open_fd(const char *path, int flags)
+static int open_fd(const char *path, int flags, mode_t new_mode)
 {
-    int fd = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, NEW_FILE_MODE);
+    int fd = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, new_mode);
 
     return fd < 0 ? -errno : fd;
 }
 
 /* A file that is not there is made by an exclusive attempt, so that it is known to be ours to
  * chmod; a link that points nowhere is not followed into a new file. */
-static int open_or_create(const char *path, int flags)
+static int open_or_create(const char *path, int flags, mode_t new_mode)
 {
     int existing = flags & ~(O_CREAT | O_TRUNC);
-    int fd = open_fd(path, existing);
+    int fd = open_fd(path, existing, 0);
 
     if (fd != -ENOENT || !(flags & O_CREAT))
         return fd;
-    fd = open_fd(path, existing | O_CREAT | O_EXCL);
+    fd = open_fd(path, existing | O_CREAT | O_EXCL, new_mode);
     if (fd == -EEXIST) /* made by somebody else meanwhile, or such a link */
-        return open_fd(path, existing);
-    if (fd >= 0)
-        (void)fchmod(fd, NEW_FILE_MODE); /* a filesystem without modes may refuse: no harm */
+        return open_fd(path, existing, 0);
+    if (fd >= 0) /* whatever the umask; a filesystem without modes may refuse: no harm */
+        (void)fchmod(fd, new_mode);
     return fd;
 }
 
@@ -128,7 +126,7 @@ static int64_t open_reserved(struct file_table *table, const char *path, const c
     int flags = mode_flags(mode);
     int fd, r;
 
-    fd = open_or_create(path, flags);
+    fd = open_or_create(path, flags, file_table_new_mode(table));
     r = fd < 0 ? fd : file_new(fd, (flags & O_APPEND) != 0, &file);
     if (r < 0)
         return cmd_fail_errno(reterr, r, "failed to open file '%s' (mode: '%s')", path, mode);

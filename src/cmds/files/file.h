@@ -23,7 +23,8 @@
 
 struct file_table;
 
-struct file_table *file_table_new(struct state *state, size_t max_handles);
+/* `new_mode`: the permissions of files that open makes, whatever the umask. */
+struct file_table *file_table_new(struct state *state, size_t max_handles, mode_t new_mode);
 /* Closes every handle. No request may be running. */
 struct file_table *file_table_free(struct file_table *table);
 

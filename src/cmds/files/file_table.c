@@ -29,6 +29,7 @@ LIST_HEAD(file_list, file);
 struct file_table {
     struct state *state;
     size_t max_handles;
+    mode_t new_mode;
     struct {
         pthread_mutex_t lock;
         size_t count; /* open, or room reserved */
@@ -103,7 +104,7 @@ void file_unrefp(struct file **file)
 
 /* --- the table ------------------------------------------------------------------------ */
 
-struct file_table *file_table_new(struct state *state, size_t max_handles)
+struct file_table *file_table_new(struct state *state, size_t max_handles, mode_t new_mode)
 {
     struct file_table *table = calloc(1, sizeof(*table));
 
@@ -111,6 +112,7 @@ struct file_table *file_table_new(struct state *state, size_t max_handles)
         return NULL;
     table->state = state;
     table->max_handles = max_handles;
+    table->new_mode = new_mode;
     PTOK(pthread_mutex_init(&table->handles.lock, NULL));
     PTOK(pthread_mutex_init(&table->scratch.lock, NULL));
     for (size_t i = 0; i < BUCKETS; i++)
@@ -141,6 +143,11 @@ struct file_table *file_table_free(struct file_table *table)
 size_t file_table_limit(const struct file_table *table)
 {
     return table->max_handles;
+}
+
+mode_t file_table_new_mode(const struct file_table *table)
+{
+    return table->new_mode;
 }
 
 int file_table_reserve(struct file_table *table)

@@ -51,6 +51,7 @@ int file_table_number(struct file_table *table, struct file *file);
 int64_t file_table_add(struct file_table *table, struct file *file);
 
 size_t file_table_limit(const struct file_table *table);
+mode_t file_table_new_mode(const struct file_table *table);
 
 /* The file with its lock held and its descriptor open, or NULL: "handle 'N' has not been found". */
 struct file *file_table_lock(struct file_table *table, int64_t handle, struct cmd_error *reterr);

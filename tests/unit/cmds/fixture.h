@@ -55,7 +55,7 @@ static inline int fixture_setup(void **test_state)
     strcpy(fixture->dir, "/tmp/pqga-test-XXXXXX");
     assert_non_null(mkdtemp(fixture->dir));
     assert_int_equal(state_open(fixture->dir, &fixture->state), 0);
-    fixture->env.files = file_table_new(fixture->state, TEST_MAX_HANDLES);
+    fixture->env.files = file_table_new(fixture->state, TEST_MAX_HANDLES, 0666);
     fixture->env.execs = exec_table_new(TEST_MAX_EXECS, TEST_MAX_OUTPUT);
     fixture->env.policy = policy_new(NULL, NULL);
     assert_non_null(fixture->env.files);

@@ -28,6 +28,7 @@ static void defaults_are_those_of_the_documents(void **state)
     assert_int_equal(config.max_message_size, 64 * MIB);
     assert_int_equal(config.max_memory, 192 * MIB);
     assert_int_equal(config.max_handles, 4096);
+    assert_int_equal(config.file_mode, 0666);
     assert_int_equal(config.max_execs, 4096);
     assert_int_equal(config.max_exec_output, 256 * MIB);
     assert_int_equal(config.freeze_timeout_sec, 600);
@@ -150,6 +151,7 @@ static void limits_are_read_in_their_units(void **state)
                f, "conf",
                "[general]\nmax-workers=8 \nresync-grace=0.25\nbusy-poll=0\nmax-message-size=512K\n"
                "max-memory=1G\nmax-exec-output=1048576\nfreeze-timeout=0\n"
+               "file-mode=0640 \n"
                "freeze-exclude=/a b,/c\\,d;/e\\\\f\n"),
            1);
     assert_int_equal(fixture_load(f, &config, NULL), CONFIG_RUN);
@@ -159,6 +161,7 @@ static void limits_are_read_in_their_units(void **state)
     assert_int_equal(config.max_message_size, 512 * KIB);
     assert_int_equal(config.max_memory, 1024 * MIB);
     assert_int_equal(config.max_exec_output, MIB);
+    assert_int_equal(config.file_mode, 0640);
     assert_int_equal(config.freeze_timeout_sec, 0);
     assert_list(config.freeze_exclude, "/a b", "/c,d", "/e\\f", NULL);
 }
@@ -172,7 +175,8 @@ static void values_out_of_range_are_refused_by_name(void **state)
         "max-memory=1025G",        "resync-grace=1.",       "resync-grace=0.0001",
         "resync-grace=3600.001",   "busy-poll=1001",        "freeze-timeout=1.5",
         "fsfreeze-hook-timeout=0", "max-handles=0x10",      "max-execs=99999999999999999999999",
-        "max-clients= ",
+        "max-clients= ",           "file-mode=0666 0",      "file-mode=0668",
+        "file-mode=1777",          "file-mode=rw",          "file-mode=",
     };
     struct fixture *f = *state;
     size_t i;

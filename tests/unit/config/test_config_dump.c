@@ -55,6 +55,7 @@ static const char unusual[] = "[general]\n"
                               "max-workers=3\n"
                               "resync-grace=0.05\n"
                               "max-message-size=5K\n"
+                              "file-mode=7\n"
                               "freeze-timeout=0\n"
                               "freeze-exclude=\\s/a\\,b,/c\\;d;/e\\\\f\n";
 

@@ -62,7 +62,7 @@ static void an_unknown_handle_has_no_key(void **state)
 
 static void room_is_given_out_up_to_the_limit_and_comes_back(void **state)
 {
-    struct file_table *table = file_table_new(((struct fixture *)*state)->state, 2);
+    struct file_table *table = file_table_new(((struct fixture *)*state)->state, 2, 0666);
 
     assert_int_equal(file_table_limit(table), 2);
     assert_int_equal(file_table_reserve(table), 0);
