@@ -38,7 +38,7 @@ __attribute__((constructor)) static void choose_best(void)
     }
 }
 
-const char *base64_codec(void)
+const char *base64_codec_name(void)
 {
     return chosen->name;
 }

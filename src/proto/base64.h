@@ -24,6 +24,6 @@ int base64_decode(void *dst, const char *src, size_t len, size_t *ret_len);
 
 /* The name of the chosen code ("avx512vbmi", "avx2", "neon", "scalar"), for bench and --version -v.
  */
-const char *base64_codec(void);
+const char *base64_codec_name(void);
 /* Tests and bench: use the named code. -ENOTSUP if the processor cannot. */
 int base64_choose(const char *name);
