@@ -8,7 +8,7 @@
 #include "base/block.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "cmds/command.h"
+#include "cmds/table.h"
 #include "config/load.h"
 #include "io/channel.h"
 
@@ -16,7 +16,7 @@
 
 static const char *command_name(size_t index)
 {
-    return index < command_count ? commands[index].name : NULL;
+    return index < all_commands.count ? all_commands.rows[index].name : NULL;
 }
 
 static const char *default_path(const char *name)
@@ -47,7 +47,7 @@ static int start(struct config *config, struct agent **ret_agent)
         return -1;
     if (agent_start(config, ret_agent) < 0)
         return -1;
-    rights_tell(config);
+    rights_log(config);
     if (config->daemonize && daemon_detach() < 0)
         return -1;
     daemon_notify_ready();

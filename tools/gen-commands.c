@@ -5,7 +5,7 @@
  *
  * The ctest docs.commands compares the two.
  */
-#include "cmds/command.h"
+#include "cmds/table.h"
 
 static const char *const order_names[] = {
     [ORDER_INLINE] = "inline", [ORDER_SHARED] = "shared", [ORDER_OPEN] = "open",
@@ -127,8 +127,8 @@ int main(void)
     size_t i;
 
     fputs(head, stdout);
-    for (i = 0; i < command_count; i++)
-        print_row(&commands[i]);
-    printf("\n%zu commands.\n", command_count);
+    for (i = 0; i < all_commands.count; i++)
+        print_row(&all_commands.rows[i]);
+    printf("\n%zu commands.\n", all_commands.count);
     return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -26,6 +26,7 @@
 #include "cmds/files/file.h"
 #include "cmds/linux/freeze/fsfreeze.h"
 #include "cmds/policy.h"
+#include "cmds/table.h"
 #include "pool/sched.h"
 #include "session/pipeline.h"
 
@@ -85,7 +86,7 @@ static int make_commands(struct agent *agent)
     agent->env.freeze = agent->freeze;
     agent->env.files = file_table_new(agent->state, config->max_handles, (mode_t)config->file_mode);
     agent->env.execs = exec_table_new(config->max_execs, config->max_exec_output);
-    agent->env.policy = policy_new((const char *const *)config->allow_rpcs,
+    agent->env.policy = policy_new(&all_commands, (const char *const *)config->allow_rpcs,
                                    (const char *const *)config->block_rpcs);
     sysroot_init(&agent->env.root, NULL);
     return agent->env.files && agent->env.execs && agent->env.policy ? 0 : -ENOMEM;

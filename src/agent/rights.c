@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "cmds/policy.h"
+#include "cmds/table.h"
 #include "config/load.h"
 
 int rights_check(const struct config *config)
@@ -9,8 +10,10 @@ int rights_check(const struct config *config)
     CLEANUP(free_ptr) char *scripts = NULL;
     unsigned wrong;
 
-    wrong = policy_check_names("block-rpcs", (const char *const *)config->block_rpcs);
-    wrong += policy_check_names("allow-rpcs", (const char *const *)config->allow_rpcs);
+    wrong =
+        policy_check_names(&all_commands, "block-rpcs", (const char *const *)config->block_rpcs);
+    wrong +=
+        policy_check_names(&all_commands, "allow-rpcs", (const char *const *)config->allow_rpcs);
     wrong += config_warn_untrusted("statedir", config->statedir);
     if (config->fsfreeze_hook) {
         wrong += config_warn_untrusted("fsfreeze-hook", config->fsfreeze_hook);
@@ -24,8 +27,8 @@ int rights_check(const struct config *config)
     return -1;
 }
 
-void rights_tell(const struct config *config)
+void rights_log(const struct config *config)
 {
-    policy_tell_refused((const char *const *)config->allow_rpcs,
-                        (const char *const *)config->block_rpcs);
+    policy_log_refused(&all_commands, (const char *const *)config->allow_rpcs,
+                       (const char *const *)config->block_rpcs);
 }

@@ -12,4 +12,4 @@
 int rights_check(const struct config *config);
 
 /* An audit line with the commands that are refused, if there are any. Behind log_init(). */
-void rights_tell(const struct config *config);
+void rights_log(const struct config *config);

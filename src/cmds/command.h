@@ -82,10 +82,8 @@ struct command {
     command_audit_fn *audit; /* NULL: the name says all */
 };
 
-/* The rows, sorted by name. */
-extern const struct command commands[];
-extern const size_t command_count;
-
-/* NULL if there is no such command; exact, by bytes. `name` is NUL-terminated at `len`, and may hold
- * more NULs. */
-const struct command *command_find(const char *name, size_t len);
+/* The rows, sorted by name: cmds/table.h has those of the agent. */
+struct command_table {
+    const struct command *rows;
+    size_t count;
+};

@@ -47,14 +47,15 @@ static const char *bool_text(bool value)
 /* Names of commands are plain ASCII words, so they need no escapes. */
 int cmd_info(struct cmd_env *env, void *args, struct cmd_reply *reply)
 {
+    const struct command_table *commands = policy_commands(env->policy);
     struct buf *text = &reply->text;
     bool frozen = ga_is_frozen();
     size_t i;
 
     (void)args;
     buf_puts(text, "{\"version\": \"" PQGA_QEMU_VERSION "\", \"supported_commands\": [");
-    for (i = 0; i < command_count; i++) {
-        const struct command *row = &commands[i];
+    for (i = 0; i < commands->count; i++) {
+        const struct command *row = &commands->rows[i];
         bool enabled =
             frozen ? (row->flags & CMD_WHEN_FROZEN) != 0 : policy_allows(env->policy, row);
 

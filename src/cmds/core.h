@@ -1,7 +1,7 @@
 /*
- * guest-sync, -sync-delimited, -ping, -info, and the small queries every system answers.
+ * guest-sync, -sync-delimited, -ping, -info and -get-time: what never blocks.
  *
- * Threads    sync, ping, info, get-time: the I/O thread (they never block). The rest: workers.
+ * Threads    the I/O thread.
  */
 #pragma once
 
@@ -12,5 +12,4 @@ struct sync_args {
 };
 extern const struct arg_spec args_sync[];
 
-command_fn cmd_sync, cmd_ping, cmd_info, cmd_get_time, cmd_get_timezone, cmd_get_host_name,
-    cmd_get_osinfo, cmd_get_load;
+command_fn cmd_sync, cmd_ping, cmd_info, cmd_get_time;

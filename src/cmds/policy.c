@@ -8,8 +8,8 @@
 #include "base/nearest.h"
 
 struct policy {
-    size_t count;
-    bool allowed[]; /* by row of commands[] */
+    const struct command_table *commands;
+    bool allowed[]; /* by row */
 };
 
 static bool list_has(const char *const *list, const char *name)
@@ -26,17 +26,18 @@ static bool allowed_by(const char *const *allow, const char *const *block, const
     return (!allow || list_has(allow, name)) && (!block || !list_has(block, name));
 }
 
-struct policy *policy_new(const char *const *allow, const char *const *block)
+struct policy *policy_new(const struct command_table *commands, const char *const *allow,
+                          const char *const *block)
 {
     struct policy *policy;
     size_t i;
 
-    policy = calloc(1, sizeof(*policy) + command_count * sizeof(policy->allowed[0]));
+    policy = calloc(1, sizeof(*policy) + commands->count * sizeof(policy->allowed[0]));
     if (!policy)
         return NULL;
-    policy->count = command_count;
-    for (i = 0; i < command_count; i++)
-        policy->allowed[i] = allowed_by(allow, block, commands[i].name);
+    policy->commands = commands;
+    for (i = 0; i < commands->count; i++)
+        policy->allowed[i] = allowed_by(allow, block, commands->rows[i].name);
     return policy;
 }
 
@@ -46,22 +47,36 @@ struct policy *policy_free(struct policy *policy)
     return NULL;
 }
 
+const struct command_table *policy_commands(const struct policy *policy)
+{
+    return policy->commands;
+}
+
 bool policy_allows(const struct policy *policy, const struct command *command)
 {
-    size_t row = (size_t)(command - commands);
+    size_t row = (size_t)(command - policy->commands->rows);
 
-    CHECK(row < policy->count);
+    CHECK(row < policy->commands->count);
     return policy->allowed[row];
 }
 
-static void warn_of_name(const char *key, const char *name)
+static bool is_command(const struct command_table *commands, const char *name)
+{
+    for (size_t i = 0; i < commands->count; i++) {
+        if (strcmp(commands->rows[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void warn_of_name(const struct command_table *commands, const char *key, const char *name)
 {
     struct nearest nearest = { .word = name };
     const char *meant;
     size_t i;
 
-    for (i = 0; i < command_count; i++)
-        nearest_offer(&nearest, commands[i].name);
+    for (i = 0; i < commands->count; i++)
+        nearest_offer(&nearest, commands->rows[i].name);
     meant = nearest_name(&nearest);
     if (meant)
         log_warn("%s: '%s' is no command and does nothing, did you mean '%s'?", key, name, meant);
@@ -69,27 +84,29 @@ static void warn_of_name(const char *key, const char *name)
         log_warn("%s: '%s' is no command and does nothing", key, name);
 }
 
-unsigned policy_check_names(const char *key, const char *const *names)
+unsigned policy_check_names(const struct command_table *commands, const char *key,
+                            const char *const *names)
 {
     unsigned unknown = 0;
 
     for (; names && *names; names++) {
-        if (**names == '\0' || command_find(*names, strlen(*names)))
+        if (**names == '\0' || is_command(commands, *names))
             continue;
-        warn_of_name(key, *names);
+        warn_of_name(commands, key, *names);
         unknown++;
     }
     return unknown;
 }
 
-void policy_tell_refused(const char *const *allow, const char *const *block)
+void policy_log_refused(const struct command_table *commands, const char *const *allow,
+                        const char *const *block)
 {
     CLEANUP(buf_done) struct buf names = { 0 };
     size_t i;
 
-    for (i = 0; i < command_count; i++) {
-        if (!allowed_by(allow, block, commands[i].name))
-            buf_printf(&names, "%s%s", names.len > 0 ? ", " : "", commands[i].name);
+    for (i = 0; i < commands->count; i++) {
+        if (!allowed_by(allow, block, commands->rows[i].name))
+            buf_printf(&names, "%s%s", names.len > 0 ? ", " : "", commands->rows[i].name);
     }
     if (names.len > 0 && buf_terminate(&names))
         log_audit("refused by the configuration: %s", names.data);

@@ -1,9 +1,12 @@
 /*
- * The command table: one row is the whole policy of a command.
+ * cmds/table.c - one row is the whole policy of a command.
  */
+#include "cmds/table.h"
+
 #include "cmds/core.h"
 #include "cmds/exec/exec.h"
 #include "cmds/files/file.h"
+#include "cmds/host/host.h"
 #include "cmds/linux/freeze/fsfreeze.h"
 #include "cmds/linux/linux.h"
 #include "cmds/targets.h"
@@ -24,7 +27,7 @@ static size_t exec_status_max(const struct cmd_env *env, const void *args)
 }
 
 /* clang-format off */
-const struct command commands[] = { /* sorted by name: command_find() bisects */
+static const struct command rows[] = { /* sorted by name: command_find() bisects */
     { "guest-exec", cmd_exec, ARGS(args_exec, exec_args), CMD_AUDIT | CMD_SPAWNS, ORDER_BARRIER, "2.5",
       "Start a program.", NULL, NULL, target_exec },
     { "guest-exec-status", cmd_exec_status, ARGS(args_exec_status, exec_status_args), CMD_NONBLOCKING, ORDER_PID, "2.5",
@@ -115,18 +118,18 @@ const struct command commands[] = { /* sorted by name: command_find() bisects */
 };
 /* clang-format on */
 
-const size_t command_count = ARRAY_LEN(commands);
+const struct command_table all_commands = { .rows = rows, .count = ARRAY_LEN(rows) };
 
 const struct command *command_find(const char *name, size_t len)
 {
-    size_t low = 0, high = command_count;
+    size_t low = 0, high = ARRAY_LEN(rows);
 
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        int r = strcmp(name, commands[mid].name);
+        int r = strcmp(name, rows[mid].name);
 
         if (r == 0) /* unless there is more behind a NUL */
-            return strlen(name) == len ? &commands[mid] : NULL;
+            return strlen(name) == len ? &rows[mid] : NULL;
         if (r < 0)
             high = mid;
         else

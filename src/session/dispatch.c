@@ -4,6 +4,7 @@
 #include "session/dispatch.h"
 
 #include "base/log.h"
+#include "cmds/table.h"
 #include "proto/request.h"
 #include "proto/text.h"
 #include "session/output.h"

@@ -11,6 +11,7 @@
 #include "base/frozen.h"
 #include "cmds/exec/exec.h"
 #include "cmds/files/file.h"
+#include "cmds/table.h"
 #include "session/output.h"
 
 #include <errno.h>
@@ -276,7 +277,7 @@ static struct job make_job(const struct call *call, size_t cost)
         .spawns = call->command->flags & CMD_SPAWNS,
         .nonblocking = call->command->flags & CMD_NONBLOCKING,
         .file = is_file_call(call),
-        .kind = (unsigned char)((size_t)(call->command - commands) % JOB_KINDS),
+        .kind = (unsigned char)((size_t)(call->command - all_commands.rows) % JOB_KINDS),
         .run = job_run,
         .done = job_done,
         .flush = job_flush,

@@ -4,7 +4,7 @@
  * os-release is read as the shell would read it (os-release(5)), but one line that cannot be
  * read only loses itself. qemu-ga's QGA_OS_RELEASE names another file.
  */
-#include "cmds/core.h"
+#include "cmds/host/host.h"
 
 #include "base/local_time.h"
 #include "proto/reply.h"

@@ -16,6 +16,7 @@
 #include "cmds/exec/exec.h"
 #include "cmds/files/file.h"
 #include "cmds/policy.h"
+#include "cmds/table.h"
 #include "proto/base64.h"
 #include "proto/framer.h"
 
@@ -57,7 +58,7 @@ static inline int fixture_setup(void **test_state)
     assert_int_equal(state_open(fixture->dir, &fixture->state), 0);
     fixture->env.files = file_table_new(fixture->state, TEST_MAX_HANDLES, 0666);
     fixture->env.execs = exec_table_new(TEST_MAX_EXECS, TEST_MAX_OUTPUT);
-    fixture->env.policy = policy_new(NULL, NULL);
+    fixture->env.policy = policy_new(&all_commands, NULL, NULL);
     assert_non_null(fixture->env.files);
     assert_non_null(fixture->env.execs);
     assert_non_null(fixture->env.policy);

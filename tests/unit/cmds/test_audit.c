@@ -7,6 +7,7 @@
 #include "cmds/exec/exec.h"
 #include "cmds/files/file.h"
 #include "cmds/linux/linux.h"
+#include "cmds/table.h"
 #include "unit/tempdir.h"
 
 static const struct command *row(const char *name)
@@ -116,8 +117,8 @@ static void refused_call_is_told_with_or_without_target(void **dir)
 /* Who adds a command that changes the guest says what it is about. */
 static void commands_that_change_the_guest_are_audited(void **dir)
 {
-    for (size_t i = 0; i < command_count; i++) {
-        const struct command *command = &commands[i];
+    for (size_t i = 0; i < all_commands.count; i++) {
+        const struct command *command = &all_commands.rows[i];
         bool handles = strcmp(command->name, "guest-file-flush") == 0 ||
                        command->args == args_file_read || command->args == args_file_write ||
                        command->args == args_file_seek;

@@ -59,9 +59,10 @@ static void info_lists_every_command_and_the_version(void **state)
     struct json_object *info = call_json(*state, cmd_info, NULL);
 
     assert_string_equal(json_object_get_string(member(info, "version")), PQGA_QEMU_VERSION);
-    assert_int_equal(json_object_array_length(member(info, "supported_commands")), command_count);
-    for (size_t i = 0; i < command_count; i++)
-        assert_true(bool_member(info_entry(info, commands[i].name), "enabled"));
+    assert_int_equal(json_object_array_length(member(info, "supported_commands")),
+                     all_commands.count);
+    for (size_t i = 0; i < all_commands.count; i++)
+        assert_true(bool_member(info_entry(info, all_commands.rows[i].name), "enabled"));
     json_object_put(info);
 }
 
@@ -74,8 +75,9 @@ static void info_names_the_commands_that_send_no_success(void **state)
 
     for (size_t i = 0; i < ARRAY_LEN(silent); i++)
         assert_false(bool_member(info_entry(info, silent[i]), "success-response"));
-    for (size_t i = 0; i < command_count; i++)
-        without_response += !bool_member(info_entry(info, commands[i].name), "success-response");
+    for (size_t i = 0; i < all_commands.count; i++)
+        without_response +=
+            !bool_member(info_entry(info, all_commands.rows[i].name), "success-response");
     assert_int_equal(without_response, ARRAY_LEN(silent));
     json_object_put(info);
 }
@@ -87,7 +89,7 @@ static void info_shows_what_the_policy_refuses(void **state)
     struct json_object *info;
 
     policy_free(fixture->env.policy);
-    fixture->env.policy = policy_new(NULL, block);
+    fixture->env.policy = policy_new(&all_commands, NULL, block);
     info = call_json(fixture, cmd_info, NULL);
     assert_false(bool_member(info_entry(info, "guest-exec"), "enabled"));
     assert_true(bool_member(info_entry(info, "guest-exec-status"), "enabled"));
@@ -113,8 +115,8 @@ static void info_shows_that_only_the_whitelist_runs_while_frozen(void **state)
     ga_unset_frozen();
     for (size_t i = 0; i < ARRAY_LEN(whitelist); i++)
         assert_true(bool_member(info_entry(info, whitelist[i]), "enabled"));
-    for (size_t i = 0; i < command_count; i++)
-        enabled += bool_member(info_entry(info, commands[i].name), "enabled");
+    for (size_t i = 0; i < all_commands.count; i++)
+        enabled += bool_member(info_entry(info, all_commands.rows[i].name), "enabled");
     assert_int_equal(enabled, ARRAY_LEN(whitelist));
     json_object_put(info);
 }

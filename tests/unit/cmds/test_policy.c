@@ -4,7 +4,7 @@
 
 static bool allows(const char *const *allow, const char *const *block, const char *name)
 {
-    struct policy *policy = policy_new(allow, block);
+    struct policy *policy = policy_new(&all_commands, allow, block);
     bool allowed = policy_allows(policy, command_find(name, strlen(name)));
 
     assert_null(policy_free(policy));
@@ -14,8 +14,8 @@ static bool allows(const char *const *allow, const char *const *block, const cha
 static void without_lists_everything_is_allowed(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < command_count; i++)
-        assert_true(allows(NULL, NULL, commands[i].name));
+    for (size_t i = 0; i < all_commands.count; i++)
+        assert_true(allows(NULL, NULL, all_commands.rows[i].name));
 }
 
 static void an_allow_list_refuses_everything_else_even_if_empty(void **state)
@@ -48,8 +48,8 @@ static void names_are_exact_and_unknown_ones_do_nothing(void **state)
                                   "guest-*", "nope",       NULL };
 
     (void)state;
-    for (size_t i = 0; i < command_count; i++)
-        assert_true(allows(NULL, block, commands[i].name));
+    for (size_t i = 0; i < all_commands.count; i++)
+        assert_true(allows(NULL, block, all_commands.rows[i].name));
 }
 
 static void names_that_are_no_command_are_warned_of(void **dir)
@@ -58,8 +58,8 @@ static void names_that_are_no_command_are_warned_of(void **dir)
     const char *log;
 
     assert_int_equal(log_init(tempdir_path(dir, "log"), false), 0);
-    assert_int_equal(policy_check_names("block-rpcs", names), 3);
-    assert_int_equal(policy_check_names("allow-rpcs", NULL), 0);
+    assert_int_equal(policy_check_names(&all_commands, "block-rpcs", names), 3);
+    assert_int_equal(policy_check_names(&all_commands, "allow-rpcs", NULL), 0);
     log_done();
     log = tempdir_read(dir, "log");
     assert_non_null(strstr(log, "warning: block-rpcs: 'guest-exce' is no command and does nothing, "
@@ -75,12 +75,12 @@ static void log_says_what_is_refused(void **dir)
     const char *const block[] = { "guest-exec", NULL };
 
     assert_int_equal(log_init(tempdir_path(dir, "log"), true), 0);
-    policy_tell_refused(NULL, NULL);
+    policy_log_refused(&all_commands, NULL, NULL);
     assert_string_equal(tempdir_read(dir, "log"), "");
-    policy_tell_refused(NULL, block);
+    policy_log_refused(&all_commands, NULL, block);
     assert_non_null(
         strstr(tempdir_read(dir, "log"), "info: refused by the configuration: guest-exec\n"));
-    policy_tell_refused(allow, block);
+    policy_log_refused(&all_commands, allow, block);
     log_done();
     assert_non_null(strstr(tempdir_read(dir, "log"), "guest-suspend-ram, guest-sync-delimited\n"));
 }

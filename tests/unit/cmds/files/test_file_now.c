@@ -127,9 +127,9 @@ static void writes_and_other_filesystems_are_left_to_a_worker(void **state)
     struct fixture *fixture = *state;
     struct file_seek_args seek = { .offset = 0, .whence = 0 };
 
-    for (size_t i = 0; i < command_count; i++) {
-        if (strcmp(commands[i].name, "guest-file-write") == 0)
-            assert_null(commands[i].try_now);
+    for (size_t i = 0; i < all_commands.count; i++) {
+        if (strcmp(all_commands.rows[i].name, "guest-file-write") == 0)
+            assert_null(all_commands.rows[i].try_now);
     }
     seek.handle = open_file(fixture, "/proc/self/status", "r");
     assert_read_now(fixture, seek.handle, 1, NULL);

@@ -1,6 +1,6 @@
 #include "unit/cmds/fixture.h"
 
-#include "cmds/core.h"
+#include "cmds/host/host.h"
 
 #include <sys/utsname.h>
 
