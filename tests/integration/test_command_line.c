@@ -106,6 +106,7 @@ static void strict_configuration_ends_the_start(void **state)
 static void every_command_is_listed_once_a_line(void **state)
 {
     static const char *const arguments[] = { "--block-rpcs", "help", NULL };
+    const char *last = "";
     char *output, *rest, *line;
     int count = 0;
 
@@ -113,9 +114,11 @@ static void every_command_is_listed_once_a_line(void **state)
     rest = output;
     while ((line = strsep(&rest, "\n")) && *line) {
         assert_memory_equal(line, "guest-", 6);
+        assert_true(strcmp(last, line) < 0); /* sorted, and none twice */
+        last = line;
         count++;
     }
-    assert_int_equal(count, 43);
+    assert_true(count >= 43); /* those of the schema */
     free(output);
 }
 
