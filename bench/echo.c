@@ -3,7 +3,7 @@
  * time, by epoll_wait, read and write alone. Beside a real agent it tells how much of a round trip
  * is the machine's:
  *
- *     compare --agent-a build/release/bench/echo --scenario ping-d1
+ *     compare --agent-a build/release-test/bench/echo --scenario ping-d1
  */
 #include "base/defs.h"
 #include "base/fdio.h"

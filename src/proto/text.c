@@ -1,5 +1,6 @@
 #include "proto/text.h"
 
+#include "base/uninitialized.h"
 #include "proto/framer_limits.h"
 #include "proto/json_string.h"
 #include "proto/reply.h"
@@ -227,7 +228,7 @@ static void put_separator(struct buf *text, struct open_node *around, bool first
 
 void text_node(struct buf *text, const struct json_doc *doc, const struct json_node *node)
 {
-    struct open_node open[FRAMER_MAX_DEPTH];
+    UNINITIALIZED struct open_node open[FRAMER_MAX_DEPTH];
     uint32_t depth = 0, i = (uint32_t)(node - doc->nodes);
 
     do {

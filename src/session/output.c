@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/fdio.h"
 #include "base/log.h"
+#include "base/uninitialized.h"
 #include "io/channel.h"
 #include "session/call.h"
 
@@ -141,7 +142,7 @@ static bool make_room(struct client *client)
 static enum drain_result send_batch(struct client *client)
 {
     struct output *output = client->output;
-    struct iovec iov[OUTPUT_BATCH];
+    UNINITIALIZED struct iovec iov[OUTPUT_BATCH];
 
     while (output->first < output->count) {
         size_t len = 0;

@@ -8,6 +8,7 @@
 #include "cmds/files/file.h"
 
 #include "base/log.h"
+#include "base/uninitialized.h"
 #include "cmds/files/file_table.h"
 #include "proto/base64.h"
 
@@ -156,7 +157,7 @@ static int read_encoded(struct file *file, size_t count, char *piece, size_t pie
 static int read_small(struct file *file, size_t count, struct buf *text,
                       struct read_result *ret_result)
 {
-    char piece[SMALL_READ_BYTES];
+    UNINITIALIZED char piece[SMALL_READ_BYTES];
 
     return read_encoded(file, count, piece, sizeof(piece), text, ret_result);
 }

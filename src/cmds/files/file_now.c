@@ -28,6 +28,7 @@
  */
 #include "cmds/files/file.h"
 
+#include "base/uninitialized.h"
 #include "cmds/files/file_table.h"
 
 #include <errno.h>
@@ -56,7 +57,7 @@ int cmd_file_read_now(struct cmd_env *env, void *args, struct cmd_reply *reply)
     const struct file_read_args *read_args = args;
     int64_t count = read_args->has_count ? read_args->count : FILE_READ_DEFAULT;
     CLEANUP(file_unlockp) struct file *file = NULL;
-    char data[FILE_NOW_MAX_BYTES];
+    UNINITIALIZED char data[FILE_NOW_MAX_BYTES];
     bool eof = false;
     ssize_t n;
 

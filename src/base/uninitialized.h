@@ -1,0 +1,10 @@
+#pragma once
+/* A large array on a hot path, which the compiler need not clear (-ftrivial-auto-var-init). */
+#ifdef __has_attribute
+#if __has_attribute(uninitialized)
+#define UNINITIALIZED __attribute__((uninitialized))
+#endif
+#endif
+#ifndef UNINITIALIZED
+#define UNINITIALIZED
+#endif
