@@ -11,7 +11,7 @@ static void append_record(struct buf *file, short type, const char *user, int se
     struct utmpx record = { .ut_type = type };
 
     memcpy(record.ut_user, user, MIN_OF(strlen(user), sizeof(record.ut_user)));
-    record.ut_tv.tv_sec = sec;
+    record.ut_tv.tv_sec = (__typeof__(record.ut_tv.tv_sec))sec;
     record.ut_tv.tv_usec = usec;
     buf_append(file, &record, sizeof(record));
 }
