@@ -3,6 +3,7 @@
  */
 #include "cmds/exec/exec_follow.h"
 
+#include "base/uninitialized.h"
 #include "cmds/exec/exec_table.h"
 
 #include <errno.h>
@@ -42,7 +43,7 @@ static void keep_output(struct exec_output *output, const char *data, size_t len
 static void output_ready(struct exec_source *source)
 {
     struct exec_output *output = CONTAINER_OF(source, struct exec_output, source);
-    char piece[OUTPUT_PIECE_BYTES];
+    UNINITIALIZED char piece[OUTPUT_PIECE_BYTES];
     ssize_t n = read(source->fd, piece, sizeof(piece));
 
     if (n > 0)
