@@ -32,7 +32,7 @@ struct framer *framer_new(size_t max_bytes)
 
     if (!framer)
         return NULL;
-    framer->message.max_bytes = MIN_OF(max_bytes, (size_t)FRAMER_MAX_BYTES);
+    message_init(&framer->message, MIN_OF(max_bytes, (size_t)FRAMER_MAX_BYTES));
     framer->input.read_size = INPUT_READ_MIN;
     framer->allowance = SIZE_MAX;
     lexer_reset(&framer->lexer, false);
@@ -70,6 +70,14 @@ static size_t left(const struct framer *framer)
     size_t held = framer_held(framer);
 
     return held < framer->allowance ? framer->allowance - held : 0;
+}
+
+/* How much the builder may hold. */
+static inline size_t for_builder(const struct framer *framer)
+{
+    size_t cap = framer->input.cap;
+
+    return cap < framer->allowance ? framer->allowance - cap : 0;
 }
 
 /* True if `more` bytes may be taken; else the caller is told what is wanted. */
@@ -228,13 +236,12 @@ static enum frame_event stray(struct framer *framer, const struct token *token,
     return FRAME_ERROR;
 }
 
-static enum frame_event take_token(struct framer *framer, struct token *token,
-                                   struct json_doc **ret_doc, struct cmd_error *reterr)
+/* What is not simply more of the message. */
+static enum frame_event message_event(struct framer *framer, enum message_event event,
+                                      const struct token *token, size_t more,
+                                      struct json_doc **ret_doc, struct cmd_error *reterr)
 {
-    size_t more = 0;
-
-    switch (
-        message_take(&framer->message, framer->input.data, token, left(framer), &more, reterr)) {
+    switch (event) {
     case MESSAGE_MORE:
         return FRAME_MORE;
     case MESSAGE_READY:
@@ -250,6 +257,18 @@ static enum frame_event take_token(struct framer *framer, struct token *token,
         return FRAME_NEEDS_ROOM;
     }
     return FRAME_ERROR;
+}
+
+static inline enum frame_event take_token(struct framer *framer, struct token *token,
+                                          struct json_doc **ret_doc, struct cmd_error *reterr)
+{
+    size_t more = 0;
+    enum message_event event = message_take(&framer->message, framer->input.data, token,
+                                            for_builder(framer), &more, reterr);
+
+    if (event == MESSAGE_MORE)
+        return FRAME_MORE;
+    return message_event(framer, event, token, more, ret_doc, reterr);
 }
 
 /* The next event; FRAME_MORE: none yet. False: the input is used up. */

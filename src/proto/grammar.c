@@ -1,4 +1,33 @@
+/*
+ * proto/grammar.c - a table of states and tokens; brackets go by the stack of containers.
+ */
 #include "proto/grammar.h"
+
+#define OPENS          [TOKEN_LCURLY] = { ROLE_OPEN, 0 }, [TOKEN_LSQUARE] = { ROLE_OPEN, 0 }
+#define SCALARS(after) [TOKEN_STRING... TOKEN_WORD] = { ROLE_SCALAR, after }
+#define KEYS           [TOKEN_STRING] = { ROLE_KEY, OBJECT_COLON }
+
+const struct grammar_move grammar_moves[GRAMMAR_STATES][TOKEN_TYPES] = {
+    [ROOT_VALUE] = { OPENS, SCALARS(ROOT_END) },
+    [OBJECT_FIRST] = { KEYS, [TOKEN_RCURLY] = { ROLE_CLOSE, 0 } },
+    [OBJECT_KEY] = { KEYS },
+    [OBJECT_COLON] = { [TOKEN_COLON] = { ROLE_SEPARATOR, OBJECT_VALUE } },
+    [OBJECT_VALUE] = { OPENS, SCALARS(OBJECT_NEXT) },
+    [OBJECT_NEXT] = { [TOKEN_COMMA] = { ROLE_SEPARATOR, OBJECT_KEY },
+                      [TOKEN_RCURLY] = { ROLE_CLOSE, 0 } },
+    [ARRAY_FIRST] = { OPENS, SCALARS(ARRAY_NEXT), [TOKEN_RSQUARE] = { ROLE_CLOSE, 0 } },
+    [ARRAY_VALUE] = { OPENS, SCALARS(ARRAY_NEXT) },
+    [ARRAY_NEXT] = { [TOKEN_COMMA] = { ROLE_SEPARATOR, ARRAY_VALUE },
+                     [TOKEN_RSQUARE] = { ROLE_CLOSE, 0 } },
+    [DEEP_ANY] = { OPENS, SCALARS(DEEP_NEXT), [TOKEN_RCURLY] = { ROLE_CLOSE, 0 },
+                   [TOKEN_RSQUARE] = { ROLE_CLOSE, 0 },
+                   [TOKEN_COLON] = { ROLE_SEPARATOR, DEEP_ANY },
+                   [TOKEN_COMMA] = { ROLE_SEPARATOR, DEEP_ANY } },
+    [DEEP_NEXT] = { SCALARS(DEEP_NEXT), [TOKEN_RCURLY] = { ROLE_CLOSE, 0 },
+                    [TOKEN_RSQUARE] = { ROLE_CLOSE, 0 },
+                    [TOKEN_COLON] = { ROLE_SEPARATOR, DEEP_ANY },
+                    [TOKEN_COMMA] = { ROLE_SEPARATOR, DEEP_ANY } },
+};
 
 static bool is_object(const struct grammar *grammar)
 {
@@ -7,117 +36,30 @@ static bool is_object(const struct grammar *grammar)
     return grammar->objects[level / 64] >> (level % 64) & 1;
 }
 
-/* A value is complete: what may follow it. */
-static void end_value(struct grammar *grammar)
-{
-    if (grammar->depth == 0)
-        grammar->state = ROOT_END;
-    else if (grammar->depth > GRAMMAR_DEPTH)
-        grammar->state = DEEP_NEXT;
-    else
-        grammar->state = is_object(grammar) ? OBJECT_NEXT : ARRAY_NEXT;
-}
-
-static enum grammar_role open_container(struct grammar *grammar, bool object)
+void grammar_open(struct grammar *grammar, bool object)
 {
     uint64_t level = grammar->depth++, bit = (uint64_t)1 << (level % 64);
 
     if (level >= GRAMMAR_DEPTH) {
         grammar->state = DEEP_ANY;
-        return ROLE_OPEN;
+        return;
     }
     if (object)
         grammar->objects[level / 64] |= bit;
     else
         grammar->objects[level / 64] &= ~bit;
     grammar->state = object ? OBJECT_FIRST : ARRAY_FIRST;
-    return ROLE_OPEN;
 }
 
-static enum grammar_role close_container(struct grammar *grammar)
+void grammar_close(struct grammar *grammar)
 {
     grammar->depth--;
-    end_value(grammar);
-    return ROLE_CLOSE;
-}
-
-static enum grammar_role value(struct grammar *grammar, enum token_type type)
-{
-    switch (type) {
-    case TOKEN_LCURLY:
-    case TOKEN_LSQUARE:
-        return open_container(grammar, type == TOKEN_LCURLY);
-    case TOKEN_STRING:
-    case TOKEN_INTEGER:
-    case TOKEN_FLOAT:
-    case TOKEN_WORD:
-        end_value(grammar);
-        return ROLE_SCALAR;
-    default:
-        return ROLE_WRONG;
-    }
-}
-
-static enum grammar_role expect(struct grammar *grammar, bool there, enum grammar_state next,
-                                enum grammar_role role)
-{
-    if (!there)
-        return ROLE_WRONG;
-    grammar->state = next;
-    return role;
-}
-
-static enum grammar_role deep(struct grammar *grammar, enum token_type type)
-{
-    switch (type) {
-    case TOKEN_LCURLY:
-    case TOKEN_LSQUARE:
-        return grammar->state == DEEP_NEXT ? ROLE_WRONG : open_container(grammar, true);
-    case TOKEN_RCURLY:
-    case TOKEN_RSQUARE:
-        return close_container(grammar);
-    case TOKEN_COLON:
-    case TOKEN_COMMA:
-        grammar->state = DEEP_ANY;
-        return ROLE_SEPARATOR;
-    default:
+    if (grammar->depth == 0)
+        grammar->state = ROOT_END;
+    else if (grammar->depth > GRAMMAR_DEPTH)
         grammar->state = DEEP_NEXT;
-        return ROLE_SCALAR;
-    }
-}
-
-enum grammar_role grammar_step(struct grammar *grammar, enum token_type type)
-{
-    switch (grammar->state) {
-    case OBJECT_FIRST:
-        if (type == TOKEN_RCURLY)
-            return close_container(grammar);
-        return expect(grammar, type == TOKEN_STRING, OBJECT_COLON, ROLE_KEY);
-    case OBJECT_KEY:
-        return expect(grammar, type == TOKEN_STRING, OBJECT_COLON, ROLE_KEY);
-    case OBJECT_COLON:
-        return expect(grammar, type == TOKEN_COLON, OBJECT_VALUE, ROLE_SEPARATOR);
-    case OBJECT_NEXT:
-        if (type == TOKEN_RCURLY)
-            return close_container(grammar);
-        return expect(grammar, type == TOKEN_COMMA, OBJECT_KEY, ROLE_SEPARATOR);
-    case ARRAY_FIRST:
-        return type == TOKEN_RSQUARE ? close_container(grammar) : value(grammar, type);
-    case ARRAY_NEXT:
-        if (type == TOKEN_RSQUARE)
-            return close_container(grammar);
-        return expect(grammar, type == TOKEN_COMMA, ARRAY_VALUE, ROLE_SEPARATOR);
-    case ROOT_VALUE:
-    case OBJECT_VALUE:
-    case ARRAY_VALUE:
-        return value(grammar, type);
-    case DEEP_ANY:
-    case DEEP_NEXT:
-        return deep(grammar, type);
-    case ROOT_END:
-        break;
-    }
-    return ROLE_WRONG;
+    else
+        grammar->state = is_object(grammar) ? OBJECT_NEXT : ARRAY_NEXT;
 }
 
 const char *grammar_error(const struct grammar *grammar)

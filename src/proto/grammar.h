@@ -38,14 +38,37 @@ enum grammar_role {
     ROLE_SEPARATOR,
 };
 
+#define GRAMMAR_STATES (DEEP_NEXT + 1)
+
 struct grammar {
     enum grammar_state state;
     uint64_t depth;
     uint64_t objects[GRAMMAR_DEPTH / 64]; /* a bit for each open container */
 };
 
+/* What a token does in a state. `next` is not used for brackets: it follows from the depth. */
+struct grammar_move {
+    uint8_t role, next;
+};
+
+extern const struct grammar_move grammar_moves[GRAMMAR_STATES][TOKEN_TYPES];
+
+void grammar_open(struct grammar *grammar, bool object);
+void grammar_close(struct grammar *grammar);
+
 /* Takes the next token. After ROLE_WRONG nothing more may be given. */
-enum grammar_role grammar_step(struct grammar *grammar, enum token_type type);
+static inline enum grammar_role grammar_step(struct grammar *grammar, enum token_type type)
+{
+    struct grammar_move move = grammar_moves[grammar->state][type];
+
+    if (move.role == ROLE_OPEN)
+        grammar_open(grammar, type == TOKEN_LCURLY);
+    else if (move.role == ROLE_CLOSE)
+        grammar_close(grammar);
+    else if (move.role != ROLE_WRONG)
+        grammar->state = move.next;
+    return move.role;
+}
 
 /* True when the value is at its end. */
 static inline bool grammar_complete(const struct grammar *grammar)

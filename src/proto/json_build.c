@@ -116,7 +116,7 @@ int builder_reserve(struct json_builder *builder, const char *text, enum token_t
     if (frame)
         more += (grown(builder->depth) - builder->frame_cap) * sizeof(*builder->frames);
     *ret_more = more;
-    if (more > most)
+    if (builder_held(builder) + more > most)
         return -ENOBUFS;
     if ((node && grow_nodes(builder) < 0) || (frame && grow_frames(builder) < 0))
         return -ENOMEM;

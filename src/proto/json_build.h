@@ -49,8 +49,8 @@ static inline bool builder_has_room(const struct json_builder *builder)
            !builder->hashes;
 }
 
-/* Makes the memory that a token of this type needs: 0, -ENOMEM, or -ENOBUFS and *ret_more:
- * that would be more than `most` bytes above what is held. */
+/* Makes the memory that a token of this type needs: 0, -ENOMEM, or -ENOBUFS: with *ret_more bytes
+ * above what is held the builder would hold more than `most`. */
 int builder_reserve(struct json_builder *builder, const char *text, enum token_type type,
                     size_t most, size_t *ret_more);
 

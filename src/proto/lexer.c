@@ -11,25 +11,44 @@ enum byte_class {
     BYTE_STRAY,
     BYTE_BLANK,
     BYTE_LINE_END,
-    BYTE_STRUCTURAL,
     BYTE_QUOTE,
     BYTE_MINUS,
     BYTE_ZERO,
     BYTE_DIGIT,
     BYTE_LOWER,
     BYTE_RESET,
+    BYTE_STRUCTURAL, /* from here on: and the token's type */
 };
+
+#define STRUCTURAL(type) (BYTE_STRUCTURAL + (type))
 
 static const uint8_t byte_classes[256] = {
-    [' '] = BYTE_BLANK,         ['\t'] = BYTE_BLANK,     ['\n'] = BYTE_LINE_END,
-    ['\r'] = BYTE_LINE_END,     ['{'] = BYTE_STRUCTURAL, ['}'] = BYTE_STRUCTURAL,
-    ['['] = BYTE_STRUCTURAL,    [']'] = BYTE_STRUCTURAL, [':'] = BYTE_STRUCTURAL,
-    [','] = BYTE_STRUCTURAL,    ['"'] = BYTE_QUOTE,      ['\''] = BYTE_QUOTE,
-    ['-'] = BYTE_MINUS,         ['0'] = BYTE_ZERO,       ['1' ... '9'] = BYTE_DIGIT,
-    ['a' ... 'z'] = BYTE_LOWER, [0xFF] = BYTE_RESET,
+    [' '] = BYTE_BLANK,
+    ['\t'] = BYTE_BLANK,
+    ['\n'] = BYTE_LINE_END,
+    ['\r'] = BYTE_LINE_END,
+    ['{'] = STRUCTURAL(TOKEN_LCURLY),
+    ['}'] = STRUCTURAL(TOKEN_RCURLY),
+    ['['] = STRUCTURAL(TOKEN_LSQUARE),
+    [']'] = STRUCTURAL(TOKEN_RSQUARE),
+    [':'] = STRUCTURAL(TOKEN_COLON),
+    [','] = STRUCTURAL(TOKEN_COMMA),
+    ['"'] = BYTE_QUOTE,
+    ['\''] = BYTE_QUOTE,
+    ['-'] = BYTE_MINUS,
+    ['0'] = BYTE_ZERO,
+    ['1' ... '9'] = BYTE_DIGIT,
+    ['a' ... 'z'] = BYTE_LOWER,
+    [0xFF] = BYTE_RESET,
 };
 
-static enum byte_class class_of(char c)
+/* What a token that is not structural begins with. */
+static const uint8_t first_states[] = {
+    [BYTE_QUOTE] = LEX_STRING, [BYTE_MINUS] = LEX_SIGN, [BYTE_ZERO] = LEX_ZERO,
+    [BYTE_DIGIT] = LEX_DIGITS, [BYTE_LOWER] = LEX_WORD,
+};
+
+static inline unsigned class_of(char c)
 {
     return byte_classes[(unsigned char)c];
 }
@@ -179,36 +198,18 @@ static enum lex_event lex_token(struct lexer *lexer, const char *data, size_t le
     return LEX_TOO_LONG;
 }
 
-static enum token_type structural_type(char c)
-{
-    switch (c) {
-    case '{':
-        return TOKEN_LCURLY;
-    case '}':
-        return TOKEN_RCURLY;
-    case '[':
-        return TOKEN_LSQUARE;
-    case ']':
-        return TOKEN_RSQUARE;
-    case ':':
-        return TOKEN_COLON;
-    default:
-        return TOKEN_COMMA;
-    }
-}
-
 /* Skips blanks (and, after an error, rubbish) up to the first byte of a token. */
 static bool find_token(struct lexer *lexer, const char *data, size_t len)
 {
     for (; lexer->pos < len; lexer->pos++) {
-        enum byte_class class = class_of(data[lexer->pos]);
+        unsigned class = class_of(data[lexer->pos]);
 
         if (class == BYTE_LINE_END) {
             lexer->state = LEX_START;
             lexer->line_start = true;
         } else if (class == BYTE_BLANK) {
             continue;
-        } else if (lexer->state == LEX_START || class == BYTE_STRUCTURAL || class == BYTE_RESET) {
+        } else if (lexer->state == LEX_START || class >= BYTE_STRUCTURAL || class == BYTE_RESET) {
             return true;
         } else {
             unsigned char c = (unsigned char)data[lexer->pos];
@@ -223,7 +224,7 @@ static bool find_token(struct lexer *lexer, const char *data, size_t len)
 enum lex_event lexer_next(struct lexer *lexer, const char *data, size_t len,
                           struct token *ret_token)
 {
-    enum byte_class class;
+    unsigned class;
     char c;
 
     if (lexer_in_token(lexer))
@@ -238,25 +239,9 @@ enum lex_event lexer_next(struct lexer *lexer, const char *data, size_t len,
     if (class == BYTE_STRAY || class == BYTE_RESET)
         return token_breaks(lexer, data, ret_token);
     lexer->pos++;
-    switch (class) {
-    case BYTE_STRUCTURAL:
-        return token_ends(lexer, structural_type(c), ret_token);
-    case BYTE_QUOTE:
-        lexer->quote = c;
-        lexer->state = LEX_STRING;
-        break;
-    case BYTE_MINUS:
-        lexer->state = LEX_SIGN;
-        break;
-    case BYTE_ZERO:
-        lexer->state = LEX_ZERO;
-        break;
-    case BYTE_DIGIT:
-        lexer->state = LEX_DIGITS;
-        break;
-    default:
-        lexer->state = LEX_WORD;
-        break;
-    }
+    if (class >= BYTE_STRUCTURAL)
+        return token_ends(lexer, (enum token_type)(class - BYTE_STRUCTURAL), ret_token);
+    lexer->quote = c;
+    lexer->state = first_states[class];
     return lex_token(lexer, data, len, ret_token);
 }

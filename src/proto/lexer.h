@@ -23,6 +23,8 @@ enum token_type {
     TOKEN_WORD, /* [a-z]+ */
 };
 
+#define TOKEN_TYPES (TOKEN_WORD + 1)
+
 struct token {
     enum token_type type;
     bool escapes;       /* TOKEN_STRING: holds a backslash */

@@ -5,12 +5,40 @@
 
 #include <errno.h>
 
+/* True if nothing of it counts against the limits any more. */
+static bool is_unlimited(const struct message *message)
+{
+    return message->answered && !message->building;
+}
+
+/* To be called when something that they depend on has changed. */
+static void set_limits(struct message *message)
+{
+    struct counts from = message->answered ? message->before : (struct counts){ 0 };
+
+    if (is_unlimited(message))
+        message->limits = (struct limits){ INT64_MAX, UINT64_MAX, SIZE_MAX };
+    else
+        message->limits = (struct limits){
+            .depth = from.curly + from.square + FRAMER_MAX_DEPTH,
+            .tokens = from.tokens + FRAMER_MAX_TOKENS,
+            .bytes = from.bytes + message->max_bytes, /* qemu-ga counts a NUL */
+        };
+}
+
+void message_init(struct message *message, size_t max_bytes)
+{
+    message->max_bytes = max_bytes;
+    set_limits(message);
+}
+
 static void stop_building(struct message *message)
 {
     if (!message->building)
         return;
     builder_clear(&message->builder);
     message->building = false;
+    set_limits(message);
 }
 
 void message_drop(struct message *message)
@@ -19,6 +47,7 @@ void message_drop(struct message *message)
     cmd_error_done(&message->error);
     message->counts = message->before = (struct counts){ 0 };
     message->following = message->ready = message->broken = message->answered = false;
+    set_limits(message);
 }
 
 void message_done(struct message *message)
@@ -33,63 +62,31 @@ static bool has_candidate(const struct message *message)
     return message->broken && message->following;
 }
 
-/* True if nothing of it counts against the limits any more. */
-static bool is_unlimited(const struct message *message)
+static inline bool opens(const struct token *token)
 {
-    return message->answered && !message->building;
-}
-
-/* Bytes of tokens that count against the limit. */
-static size_t limited_bytes(const struct message *message)
-{
-    return message->counts.bytes - (message->answered ? message->before.bytes : 0);
-}
-
-size_t message_token_max(const struct message *message)
-{
-    return is_unlimited(message) ? SIZE_MAX : message->max_bytes - 1 - limited_bytes(message);
+    return token->type == TOKEN_LCURLY || token->type == TOKEN_LSQUARE;
 }
 
 static const char *limit_error(const struct message *message, const struct token *token)
 {
-    const struct counts *counts = &message->counts, *before = &message->before;
-    bool opens = token->type == TOKEN_LCURLY || token->type == TOKEN_LSQUARE;
-    int64_t depth = counts->curly + counts->square;
-    uint64_t tokens = counts->tokens;
+    const struct counts *counts = &message->counts;
+    const struct limits *limits = &message->limits;
 
-    if (is_unlimited(message))
-        return NULL;
-    if (message->answered) {
-        depth -= before->curly + before->square;
-        tokens -= before->tokens;
-    }
-    if (limited_bytes(message) + token->len >= message->max_bytes) /* qemu-ga counts a NUL */
+    if (counts->bytes + token->len >= limits->bytes)
         return "JSON token size limit exceeded";
-    if (tokens + 1 > FRAMER_MAX_TOKENS)
+    if (counts->tokens >= limits->tokens)
         return "JSON token count limit exceeded";
-    if (opens && depth + 1 > FRAMER_MAX_DEPTH)
+    if (opens(token) && counts->curly + counts->square >= limits->depth)
         return "JSON nesting depth limit exceeded";
     return NULL;
 }
 
-static void count(struct counts *counts, const struct token *token)
+static inline void count(struct counts *counts, const struct token *token)
 {
-    switch (token->type) {
-    case TOKEN_LCURLY:
-        counts->curly++;
-        break;
-    case TOKEN_RCURLY:
-        counts->curly--;
-        break;
-    case TOKEN_LSQUARE:
-        counts->square++;
-        break;
-    case TOKEN_RSQUARE:
-        counts->square--;
-        break;
-    default:
-        break;
-    }
+    if (token->type <= TOKEN_RCURLY)
+        counts->curly += token->type == TOKEN_LCURLY ? 1 : -1;
+    else if (token->type <= TOKEN_RSQUARE)
+        counts->square += token->type == TOKEN_LSQUARE ? 1 : -1;
     counts->tokens++;
     counts->bytes += token->len;
 }
@@ -113,6 +110,7 @@ static void begin_with_candidate(struct message *message)
     message->before = (struct counts){ 0 };
     message->broken = false;
     cmd_error_done(&message->error);
+    set_limits(message);
 }
 
 void message_forget(struct message *message)
@@ -122,6 +120,7 @@ void message_forget(struct message *message)
     stop_building(message);
     cmd_error_done(&message->error);
     message->answered = true;
+    set_limits(message);
 }
 
 void message_over(struct message *message, const char *text, struct cmd_error *reterr)
@@ -142,6 +141,7 @@ static void begin(struct message *message, const struct token *token)
     message->following = true;
     message->building = message->broken || !message->answered;
     message->base = token->off;
+    set_limits(message);
 }
 
 /* Only the message's first error is told. Takes it. */
@@ -153,55 +153,85 @@ static void keep_error(struct message *message, struct cmd_error *error)
         message->error = *error;
 }
 
-/* 0, -EBADMSG (the token cannot stand there), -ENOMEM or -ENOBUFS. */
-static int step(struct message *message, char *data, struct token *token, size_t most,
-                size_t *ret_more)
+/* The token has shown that the value is wrong. */
+static void fail_value(struct message *message, struct cmd_error *error)
 {
-    struct cmd_error error = { 0 };
-    enum grammar_role role;
-    char *text = data + message->base;
-    int r = 0;
-
-    if (message->building && !builder_has_room(&message->builder))
-        r = builder_reserve(&message->builder, text, token->type, most, ret_more);
-    if (r < 0)
-        return r;
-    role = grammar_step(&message->grammar, token->type);
-    if (role == ROLE_WRONG) {
-        cmd_fail(&error, "%s", grammar_error(&message->grammar));
-        r = -EBADMSG;
-    } else if (message->building) {
-        token->off -= message->base; /* in place: a copy costs more than all the rest */
-        r = builder_add(&message->builder, text, token, role, &error);
-        token->off += message->base;
-    }
-    if (r == 0)
-        return 0;
-    keep_error(message, &error);
+    keep_error(message, error);
     stop_building(message);
-    return role == ROLE_WRONG ? -EBADMSG : 0;
 }
 
-static int follow(struct message *message, char *data, struct token *token, size_t most,
-                  size_t *ret_more)
+static int cannot_stand(struct message *message)
 {
-    bool begins = token->type == TOKEN_LCURLY && token->first_on_line;
+    struct cmd_error error = { 0 };
+
+    cmd_fail(&error, "%s", grammar_error(&message->grammar));
+    fail_value(message, &error);
+    return -EBADMSG;
+}
+
+static inline void build(struct message *message, char *data, struct token *token,
+                         enum grammar_role role)
+{
+    struct cmd_error error = { 0 };
+    int r;
+
+    token->off -= message->base; /* in place: a copy costs more than all the rest */
+    r = builder_add(&message->builder, data + message->base, token, role, &error);
+    token->off += message->base;
+    if (r < 0)
+        fail_value(message, &error);
+}
+
+/* 0, -EBADMSG (the token cannot stand there), -ENOMEM or -ENOBUFS. */
+static inline int step(struct message *message, char *data, struct token *token, size_t most,
+                       size_t *ret_more)
+{
+    enum grammar_role role;
+
+    if (message->building && !builder_has_room(&message->builder)) {
+        int r =
+            builder_reserve(&message->builder, data + message->base, token->type, most, ret_more);
+
+        if (r < 0)
+            return r;
+    }
+    role = grammar_step(&message->grammar, token->type);
+    if (role == ROLE_WRONG)
+        return cannot_stand(message);
+    if (role != ROLE_SEPARATOR && message->building)
+        build(message, data, token, role);
+    return 0;
+}
+
+static bool may_begin_candidate(const struct token *token)
+{
+    return token->type == TOKEN_LCURLY && token->first_on_line;
+}
+
+/* The token has broken the message or the candidate: it may begin another one. */
+static int break_at(struct message *message, char *data, struct token *token, size_t most,
+                    size_t *ret_more)
+{
+    message->broken = true;
+    message->following = false;
+    if (!may_begin_candidate(token))
+        return 0;
+    begin(message, token);
+    return step(message, data, token, most, ret_more);
+}
+
+static inline int follow(struct message *message, char *data, struct token *token, size_t most,
+                         size_t *ret_more)
+{
     int r;
 
     if (!message->following) {
-        if (message->broken && !begins)
+        if (message->broken && !may_begin_candidate(token))
             return 0;
         begin(message, token);
     }
     r = step(message, data, token, most, ret_more);
-    if (r != -EBADMSG)
-        return r;
-    message->broken = true;
-    message->following = false;
-    if (!begins)
-        return 0;
-    begin(message, token);
-    return step(message, data, token, most, ret_more);
+    return r == -EBADMSG ? break_at(message, data, token, most, ret_more) : r;
 }
 
 /* The message's error is given: the first one, or that it is not finished. */

@@ -24,13 +24,21 @@ struct counts {
     size_t bytes; /* of tokens */
 };
 
+/* What counts may come to. */
+struct limits {
+    int64_t depth; /* of all brackets */
+    uint64_t tokens;
+    size_t bytes; /* exclusive */
+};
+
 struct message {
     struct counts counts; /* since its first token */
     struct counts before; /* broken: those in front of the candidate */
+    struct limits limits; /* of `counts`, as things are */
     struct grammar grammar;
     struct json_builder builder;
     size_t base;            /* while building: where the builder's text begins */
-    size_t max_bytes;       /* the limit for counts.bytes */
+    size_t max_bytes;       /* what a message may have; exclusive */
     bool following;         /* the grammar follows the message or a candidate */
     bool building;          /* the builder keeps it */
     bool ready;             /* the builder holds a whole message, to be taken */
@@ -44,15 +52,18 @@ enum message_event {
     MESSAGE_READY,
     MESSAGE_ERROR,      /* *reterr; if `ready` is set there is a message too */
     MESSAGE_AGAIN,      /* *reterr; the token is to be given again */
-    MESSAGE_NEEDS_ROOM, /* *ret_more bytes, more than `most`; the token is to be given again */
+    MESSAGE_NEEDS_ROOM, /* *ret_more bytes above what is held; the token is to be given again */
 };
+
+/* `message` is zeroed. */
+void message_init(struct message *message, size_t max_bytes);
 
 /* Forgets it: the next token begins another one. */
 void message_drop(struct message *message);
 
 void message_done(struct message *message);
 
-/* `token` lies in `data`; the builder may take `most` bytes. */
+/* `token` lies in `data`; the builder may hold `most` bytes in all. */
 enum message_event message_take(struct message *message, char *data, struct token *token,
                                 size_t most, size_t *ret_more, struct cmd_error *reterr);
 
@@ -64,7 +75,10 @@ void message_over(struct message *message, const char *text, struct cmd_error *r
 void message_forget(struct message *message);
 
 /* How long its next token may be. */
-size_t message_token_max(const struct message *message);
+static inline size_t message_token_max(const struct message *message)
+{
+    return message->limits.bytes - 1 - message->counts.bytes;
+}
 
 /* True if only the type of tokens matters. */
 static inline bool message_forgets(const struct message *message)

@@ -159,12 +159,32 @@ AVX2 static __m256i string_hits_avx2(__m256i bytes, __m256i quotes)
     return _mm256_or_si256(hit, _mm256_or_si256(low, top));
 }
 
+/* The block's bytes in front of the end: *io_non_ascii. True: it ends at *ret_at. */
+AVX2 static inline bool ends_in_avx2(const char *text, __m256i quotes, bool *io_non_ascii,
+                                     unsigned *ret_at)
+{
+    __m256i bytes = load_avx2(text);
+    unsigned hit = (unsigned)_mm256_movemask_epi8(string_hits_avx2(bytes, quotes));
+    unsigned signs = (unsigned)_mm256_movemask_epi8(bytes);
+
+    if (hit) {
+        signs &= (hit & -hit) - 1;
+        *ret_at = (unsigned)__builtin_ctz(hit);
+    }
+    if (signs)
+        *io_non_ascii = true;
+    return hit != 0;
+}
+
 AVX2 static size_t string_avx2(const char *text, size_t len, char quote, bool *io_non_ascii)
 {
     __m256i quotes = _mm256_set1_epi8(quote);
     __m256i high = _mm256_setzero_si256();
+    unsigned at;
     size_t i;
 
+    if (len >= 32 && ends_in_avx2(text, quotes, io_non_ascii, &at)) /* most strings are short */
+        return at;
     for (i = 0; i + 128 <= len; i += 128) {
         __m256i a = load_avx2(text + i), b = load_avx2(text + i + 32);
         __m256i c = load_avx2(text + i + 64), d = load_avx2(text + i + 96);
@@ -178,16 +198,8 @@ AVX2 static size_t string_avx2(const char *text, size_t len, char quote, bool *i
     if (_mm256_movemask_epi8(high))
         *io_non_ascii = true;
     for (; i + 32 <= len; i += 32) {
-        __m256i bytes = load_avx2(text + i);
-        unsigned hit = (unsigned)_mm256_movemask_epi8(string_hits_avx2(bytes, quotes));
-        unsigned signs = (unsigned)_mm256_movemask_epi8(bytes);
-
-        if (hit)
-            signs &= (hit & -hit) - 1;
-        if (signs)
-            *io_non_ascii = true;
-        if (hit)
-            return i + (unsigned)__builtin_ctz(hit);
+        if (ends_in_avx2(text + i, quotes, io_non_ascii, &at))
+            return i + at;
     }
     return i + string_sse2(text + i, len - i, quote, io_non_ascii);
 }
