@@ -93,7 +93,7 @@ void config_dump(const struct config *config, struct buf *text)
     for (i = 0; i < setting_count; i++) {
         size_t start = text->len;
 
-        if (settings[i].now != NULL)
+        if (settings[i].renamed_to != NULL)
             continue;
         buf_printf(text, "%s=", settings[i].key);
         if (setting_print(&settings[i], config, text))

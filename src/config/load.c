@@ -53,18 +53,18 @@ static void free_valuesp(char ***values)
 
 /* A file that is being read. */
 struct file_values {
-    char **values;    /* raw, by rows of settings[] */
-    unsigned unknown; /* keys and groups that do nothing */
-    bool told_group;  /* ... of which one was told */
+    char **values;       /* raw, by rows of settings[] */
+    unsigned unknown;    /* keys and groups that do nothing */
+    bool reported_group; /* ... of which one was told */
 };
 
 static int unknown_group(struct file_values *file, const char *group)
 {
     file->unknown++;
-    if (!file->told_group)
+    if (!file->reported_group)
         log_warn("config: group [%s] is unknown, its keys do nothing (they belong into [general])",
                  group);
-    file->told_group = true;
+    file->reported_group = true;
     return 0;
 }
 
@@ -122,9 +122,9 @@ static int set_values(struct config *config, char *const *values, struct cmd_err
     for (i = 0; i < setting_count; i++) {
         if (values[i] == NULL)
             continue;
-        if (settings[i].now != NULL)
+        if (settings[i].renamed_to != NULL)
             log_warn("config using deprecated '%s' key, should be replaced with the '%s' key.",
-                     settings[i].key, settings[i].now);
+                     settings[i].key, settings[i].renamed_to);
         if (setting_set(&settings[i], config, values[i], reterr) < 0)
             return -1;
     }

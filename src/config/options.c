@@ -120,8 +120,8 @@ static bool asks_for_help(const char *argument)
 }
 
 /* An option that prints something at once. */
-static bool act_now(int option, const char *argument, const char *prog,
-                    const struct config_parts *parts)
+static bool print_at_once(int option, const char *argument, const char *prog,
+                          const struct config_parts *parts)
 {
     switch (option) {
     case 'h':
@@ -167,7 +167,7 @@ enum config_result options_scan(int argc, char **argv, const struct config_parts
             break;
         if (option == 'c')
             *ret_conf_path = optarg;
-        if (act_now(option, optarg, argv[0], parts))
+        if (print_at_once(option, optarg, argv[0], parts))
             return CONFIG_DONE;
     }
     return CONFIG_RUN;

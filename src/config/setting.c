@@ -28,7 +28,8 @@ const struct setting settings[] = {
     { .key = "verbose", .type = SETTING_BOOL, .offset = AT(verbose), .fallback = "false" },
     { .key = "retry-path", .type = SETTING_BOOL, .offset = AT(retry_path), .fallback = "false" },
     { .key = "block-rpcs", .type = SETTING_NAMES, .offset = AT(block_rpcs) },
-    { .key = "blacklist", .type = SETTING_NAMES, .offset = AT(block_rpcs), .now = "block-rpcs" },
+    { .key = "blacklist", .type = SETTING_NAMES, .offset = AT(block_rpcs),
+      .renamed_to = "block-rpcs" },
     { .key = "allow-rpcs", .type = SETTING_NAMES, .offset = AT(allow_rpcs) },
 
     { COUNTED("max-workers", max_workers), RANGE(1, 1024, "64"), .unit = "threads",
@@ -37,7 +38,7 @@ const struct setting settings[] = {
       RANGE(0, 3600 * MSEC_PER_SEC, "1"), .unit = "seconds",
       .summary = "how long a sync waits for earlier requests" },
     { COUNTED("busy-poll", busy_poll_usec), RANGE(0, 1000, "30"), .unit = "microseconds",
-      .summary = "look out for the next request before sleeping; 0 is never" },
+      .summary = "busy polling for the next request before sleeping; 0 is never" },
     { .key = "unix-peers", .type = SETTING_NAMES, .offset = AT(unix_peers),
       .unit = "list of users, or *", .summary = "who may connect to a unix socket, if not root alone" },
     { .key = "vsock-peers", .type = SETTING_NAMES, .offset = AT(vsock_peers),

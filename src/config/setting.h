@@ -28,12 +28,12 @@ enum setting_type {
 struct setting {
     const char *key;
     enum setting_type type;
-    size_t offset;        /* in struct config */
-    const char *fallback; /* the default as the file would have it; NULL: none */
-    uint64_t min, max;    /* of numbers, in the unit of the value (SETTING_MSEC: ms) */
-    const char *unit;     /* NULL: as qemu-ga has it; else a key of ours */
-    const char *summary;  /* of a key of ours: one line for --help */
-    const char *now;      /* an old name of the setting `now`: taken with a warning */
+    size_t offset;          /* in struct config */
+    const char *fallback;   /* the default as the file would have it; NULL: none */
+    uint64_t min, max;      /* of numbers, in the unit of the value (SETTING_MSEC: ms) */
+    const char *unit;       /* NULL: as qemu-ga has it; else a key of ours */
+    const char *summary;    /* of a key of ours: one line for --help */
+    const char *renamed_to; /* an old name of that setting: taken with a warning */
 };
 
 /* In the order of --dump-conf. */
