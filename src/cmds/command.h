@@ -78,7 +78,7 @@ struct command {
     size_t (*reply_max)(const struct cmd_env *env, const void *args);
     /* As run, but on the I/O thread and without ever waiting: 1 when it would have to, with nothing
      * changed, in args neither. Tried first when the job could start at once; NULL: never. */
-    command_fn *try_now;
+    command_fn *try_inline;
     command_audit_fn *audit; /* NULL: the name says all */
 };
 

@@ -159,7 +159,7 @@ void call_run(struct call *call)
 
 bool call_try_now(struct call *call)
 {
-    return run_command(call, call->command->try_now);
+    return run_command(call, call->command->try_inline);
 }
 
 void call_fail(struct call *call, const char *text)

@@ -50,7 +50,7 @@ bool call_is_refused(const struct call *call);
 /* Makes the reply: the command's, or the error that was found before. */
 void call_run(struct call *call);
 
-/* The same by the command's try_now. False: it would have to wait, and nothing has happened. */
+/* The same by the command's try_inline. False: it would have to wait, and nothing has happened. */
 bool call_try_now(struct call *call);
 
 /* The reply is made, and counts `bytes` in the budget from now on; whoever sends it may see it. */

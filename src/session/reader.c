@@ -19,7 +19,7 @@
 /* A large request that waits for memory stops the reading behind it. */
 #define WAITING_MAX_BYTES MIB
 
-/* What the I/O thread reads and writes itself before it listens again (struct command, try_now). */
+/* What the I/O thread reads and writes itself before it listens again (struct command, try_inline). */
 #define TRY_NOW_BYTES (512 * KIB)
 
 /* How long a port may say that nobody is there although somebody has just written. */

@@ -148,7 +148,7 @@ static bool may_try_now(const struct call *call, size_t cost)
     struct client *client = call->session->client;
     size_t bytes = cost + call->doc->text.len;
 
-    if (call->error.text || !call->command->try_now || bytes > client->try_now_left)
+    if (call->error.text || !call->command->try_inline || bytes > client->try_now_left)
         return false;
     client->try_now_left -= bytes;
     return true;

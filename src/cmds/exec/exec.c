@@ -137,7 +137,7 @@ static int make_feed(struct launch *launch, int fd, const char *data, size_t len
         launch->feed = exec_feed_new(exec_table_feeds(launch->table), fd, data, len);
     if (launch->feed)
         return 0;
-    exec_room_give(exec_table_room(launch->table), granted);
+    exec_quota_give(exec_table_quota(launch->table), granted);
     fd_close(fd);
     if (granted < len)
         return cmd_fail(reterr, "too much input waits to be read by processes");
@@ -174,7 +174,7 @@ static int prepare(struct launch *launch, const struct exec_args *args, struct c
     if (exec_table_admit(launch->table, capture != CAPTURE_NONE, reterr) < 0)
         return -1;
     launch->admitted = true;
-    launch->proc = exec_proc_new(exec_table_room(launch->table));
+    launch->proc = exec_proc_new(exec_table_quota(launch->table));
     r = launch->proc ? make_vectors(launch, args) : -ENOMEM;
     if (r < 0)
         return cmd_fail_errno(reterr, r, "failed to keep a record of the process");
@@ -306,9 +306,9 @@ int cmd_exec_status(struct cmd_env *env, void *args, struct cmd_reply *reply)
 }
 
 /* A status looks into memory only; a large output is left to a worker, since encoding takes time. */
-int cmd_exec_status_now(struct cmd_env *env, void *args, struct cmd_reply *reply)
+int cmd_exec_status_inline(struct cmd_env *env, void *args, struct cmd_reply *reply)
 {
-    if (exec_status_reply_max(env->execs, args) > EXEC_NOW_MAX_BYTES)
+    if (exec_status_reply_max(env->execs, args) > EXEC_INLINE_MAX_BYTES)
         return 1;
     return cmd_exec_status(env, args, reply);
 }

@@ -16,7 +16,7 @@
 #include "cmds/command.h"
 #include "cmds/exec/exec_table.h"
 
-#define EXEC_NOW_MAX_BYTES (64 * KIB) /* a larger reply is left to a worker */
+#define EXEC_INLINE_MAX_BYTES (64 * KIB) /* a larger reply is left to a worker */
 
 struct exec_args {
     struct arg_str path;
@@ -46,5 +46,5 @@ extern const struct arg_spec args_exec[], args_exec_status[];
 
 command_fn cmd_exec, cmd_exec_status;
 
-/* As cmd_exec_status, without waiting (struct command, try_now). */
-command_fn cmd_exec_status_now;
+/* As cmd_exec_status, without waiting (struct command, try_inline). */
+command_fn cmd_exec_status_inline;

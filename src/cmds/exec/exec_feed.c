@@ -21,10 +21,10 @@ struct exec_feed {
     size_t len, done;
 };
 
-void exec_feeds_init(struct exec_feeds *feeds, struct exec_watch *watch, struct exec_room *room)
+void exec_feeds_init(struct exec_feeds *feeds, struct exec_watch *watch, struct exec_quota *quota)
 {
     feeds->watch = watch;
-    feeds->room = room;
+    feeds->quota = quota;
     PTOK(pthread_mutex_init(&feeds->lock, NULL));
     LIST_INIT(&feeds->list);
     feeds->count = 0;
@@ -98,7 +98,7 @@ void exec_feed_free(struct exec_feed *feed)
 {
     if (!feed)
         return;
-    exec_room_give(feed->feeds->room, feed->len);
+    exec_quota_give(feed->feeds->quota, feed->len);
     fd_close(feed->source.fd);
     free(feed->data);
     free(feed);

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "cmds/exec/exec_room.h"
+#include "cmds/exec/exec_quota.h"
 #include "cmds/exec/exec_watch.h"
 
 #include <pthread.h>
@@ -15,21 +15,21 @@ LIST_HEAD(exec_feed_list, exec_feed);
 
 struct exec_feeds {
     struct exec_watch *watch;
-    struct exec_room *room;
+    struct exec_quota *quota;
     pthread_mutex_t lock;
     struct exec_feed_list list; /* those that were started; under the lock, as their number */
     size_t count;
 };
 
-void exec_feeds_init(struct exec_feeds *feeds, struct exec_watch *watch, struct exec_room *room);
+void exec_feeds_init(struct exec_feeds *feeds, struct exec_watch *watch, struct exec_quota *quota);
 /* Frees what is left, when the watcher has ended. */
 void exec_feeds_done(struct exec_feeds *feeds);
 
 size_t exec_feeds_count(struct exec_feeds *feeds);
 
-/* Copies `len` bytes, for which room was taken, to feed into `fd`. NULL: no memory; descriptor and
- * room stay the caller's then. */
+/* Copies `len` bytes, for which quota was taken, to feed into `fd`. NULL: no memory; descriptor and
+ * quota stay the caller's then. */
 struct exec_feed *exec_feed_new(struct exec_feeds *feeds, int fd, const void *data, size_t len);
-/* Gives the room back. NULL is fine. */
+/* Gives the quota back. NULL is fine. */
 void exec_feed_free(struct exec_feed *feed);
 void exec_feed_start(struct exec_feed *feed);

@@ -30,7 +30,7 @@ static void keep_output(struct exec_output *output, const char *data, size_t len
 
     if (granted > 0 && !buf_reserve(&output->data, granted)) {
         output->data.failed = false; /* what is there is still right */
-        exec_room_give(proc->room, granted);
+        exec_quota_give(proc->quota, granted);
         granted = 0;
     }
     buf_append(&output->data, data, granted);

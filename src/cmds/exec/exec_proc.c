@@ -13,13 +13,13 @@ static void output_init(struct exec_output *output, struct exec_proc *proc)
     output->source.fd = -1;
 }
 
-struct exec_proc *exec_proc_new(struct exec_room *room)
+struct exec_proc *exec_proc_new(struct exec_quota *quota)
 {
     struct exec_proc *proc = calloc(1, sizeof(*proc));
 
     if (!proc)
         return NULL;
-    proc->room = room;
+    proc->quota = quota;
     proc->end.fd = -1;
     output_init(&proc->out, proc);
     output_init(&proc->err, proc);
@@ -31,7 +31,7 @@ static void output_drop(struct exec_output *output)
     size_t len = output->data.len;
 
     buf_done(&output->data);
-    exec_room_give(output->proc->room, len);
+    exec_quota_give(output->proc->quota, len);
     if (len > 0)
         output->truncated = true;
 }

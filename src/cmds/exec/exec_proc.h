@@ -1,7 +1,7 @@
 /*
  * The record of a started process.
  *
- * It lives from the start of its process until the host was told its end, or until its room is
+ * It lives from the start of its process until the host was told its end, or until its place is
  * needed. While it is not finished the watcher owns its descriptors and its output; from then on
  * nothing changes it but who holds the table's lock, and whoever takes it out of the table owns it.
  *
@@ -11,7 +11,7 @@
 #pragma once
 
 #include "base/buf.h"
-#include "cmds/exec/exec_room.h"
+#include "cmds/exec/exec_quota.h"
 #include "cmds/exec/exec_watch.h"
 
 #include <sys/types.h>
@@ -32,7 +32,7 @@ struct exec_proc {
     TAILQ_ENTRY(exec_proc) queue;  /* of finished records */
     TAILQ_ENTRY(exec_proc) holder; /* of finished records with output */
     struct exec_table *table;      /* that it is kept in */
-    struct exec_room *room;
+    struct exec_quota *quota;
     pid_t pid;
     struct exec_source end; /* the pidfd */
     struct exec_output out, err;
@@ -46,8 +46,8 @@ struct exec_proc {
 };
 
 /* A record with no descriptors; freeing closes them, gives its bytes back and reaps the process if
- * it has ended. `room` outlives it. NULL: no memory. */
-struct exec_proc *exec_proc_new(struct exec_room *room);
+ * it has ended. `quota` outlives it. NULL: no memory. */
+struct exec_proc *exec_proc_new(struct exec_quota *quota);
 void exec_proc_free(struct exec_proc *proc);
 void exec_proc_freep(struct exec_proc **proc);
 

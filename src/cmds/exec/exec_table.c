@@ -5,7 +5,7 @@
  *   procs.*           any worker, watcher      any worker        procs.lock
  *   proc->finished    watcher                  any worker        procs.lock: the record's output
  *                                                                comes with it
- *   room.held         any worker, watcher      any worker        relaxed: a count, no bytes come
+ *   quota.held        any worker, watcher      any worker        relaxed: a count, no bytes come
  *                                                                with it
  *   proc->kept_bytes  watcher, who drops       any worker        relaxed: an estimate
  */
@@ -22,15 +22,15 @@ TAILQ_HEAD(proc_queue, exec_proc);
 
 struct exec_table {
     size_t max_execs;
-    struct exec_room room;
+    struct exec_quota quota;
     struct exec_watch *watch;
     struct exec_feeds feeds;
     struct {
         pthread_mutex_t lock;
         size_t count; /* records, or room admitted */
         struct proc_list buckets[BUCKETS];
-        struct proc_queue finished, holders; /* the oldest first */
-        bool told_record, told_output;       /* a line in the log is enough */
+        struct proc_queue finished, holders;   /* the oldest first */
+        bool reported_record, reported_output; /* a line in the log is enough */
     } procs;
 };
 
@@ -45,8 +45,8 @@ struct exec_table *exec_table_new(size_t max_execs, size_t max_output)
         return NULL;
     }
     table->max_execs = max_execs;
-    table->room.max = max_output;
-    exec_feeds_init(&table->feeds, table->watch, &table->room);
+    table->quota.max = max_output;
+    exec_feeds_init(&table->feeds, table->watch, &table->quota);
     PTOK(pthread_mutex_init(&table->procs.lock, NULL));
     TAILQ_INIT(&table->procs.finished);
     TAILQ_INIT(&table->procs.holders);
@@ -84,9 +84,9 @@ struct exec_feeds *exec_table_feeds(struct exec_table *table)
     return &table->feeds;
 }
 
-struct exec_room *exec_table_room(struct exec_table *table)
+struct exec_quota *exec_table_quota(struct exec_table *table)
 {
-    return &table->room;
+    return &table->quota;
 }
 
 /* --- records -------------------------------------------------------------------------- */
@@ -209,7 +209,7 @@ bool exec_table_forget_oldest(struct exec_table *table)
     proc = TAILQ_FIRST(&table->procs.finished);
     if (proc)
         remove_locked(table, proc);
-    first = proc && first_time(&table->procs.told_record);
+    first = proc && first_time(&table->procs.reported_record);
     PTOK(pthread_mutex_unlock(&table->procs.lock));
     if (first)
         log_warn("exec: no room for another program: process %d, the oldest that has ended and was "
@@ -228,7 +228,7 @@ static bool drop_oldest_output(struct exec_table *table)
 
     PTOK(pthread_mutex_lock(&table->procs.lock));
     proc = TAILQ_FIRST(&table->procs.holders);
-    first = proc && first_time(&table->procs.told_output);
+    first = proc && first_time(&table->procs.reported_output);
     if (proc) {
         pid = (int)proc->pid;
         TAILQ_REMOVE(&table->procs.holders, proc, holder);
@@ -244,9 +244,9 @@ static bool drop_oldest_output(struct exec_table *table)
 
 size_t exec_table_charge(struct exec_table *table, size_t want)
 {
-    while (exec_room_left(&table->room) < want && drop_oldest_output(table))
+    while (exec_quota_left(&table->quota) < want && drop_oldest_output(table))
         ;
-    return exec_room_take(&table->room, want);
+    return exec_quota_take(&table->quota, want);
 }
 
 static bool admit_one(struct exec_table *table)
@@ -267,10 +267,10 @@ int exec_table_admit(struct exec_table *table, bool captures, struct cmd_error *
 
     if (r < 0)
         return cmd_fail_errno(reterr, r, "failed to start the thread that watches processes");
-    while (captures && exec_room_left(&table->room) == 0)
+    while (captures && exec_quota_left(&table->quota) == 0)
         if (!drop_oldest_output(table))
             return cmd_fail(reterr, "running processes hold too much output (limit %zu bytes)",
-                            table->room.max);
+                            table->quota.max);
     if (exec_feeds_count(&table->feeds) >= table->max_execs)
         return cmd_fail(reterr, "the input of too many processes waits to be read (limit %zu)",
                         table->max_execs);

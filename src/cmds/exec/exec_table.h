@@ -26,9 +26,9 @@ void exec_table_unadmit(struct exec_table *table);
 /* The oldest finished record goes, and the process it has kept: false if there is none. */
 bool exec_table_forget_oldest(struct exec_table *table);
 
-/* How many of `want` bytes are granted, to be given back to the room of the table. */
+/* How many of `want` bytes are granted, to be given back to the quota of the table. */
 size_t exec_table_charge(struct exec_table *table, size_t want);
-struct exec_room *exec_table_room(struct exec_table *table);
+struct exec_quota *exec_table_quota(struct exec_table *table);
 
 struct exec_watch *exec_table_watch(struct exec_table *table);
 struct exec_feeds *exec_table_feeds(struct exec_table *table);

@@ -17,9 +17,9 @@
 
 #include <sys/types.h>
 
-#define FILE_READ_DEFAULT  4096
-#define FILE_READ_MAX      (48 * MIB)
-#define FILE_NOW_MAX_BYTES (64 * KIB) /* more than this is left to a worker */
+#define FILE_READ_DEFAULT     4096
+#define FILE_READ_MAX         (48 * MIB)
+#define FILE_INLINE_MAX_BYTES (64 * KIB) /* more than this is left to a worker */
 
 struct file_table;
 
@@ -74,8 +74,8 @@ extern const struct arg_spec args_file_open[], args_file_handle[], args_file_rea
 command_fn cmd_file_open, cmd_file_close, cmd_file_read, cmd_file_write, cmd_file_seek,
     cmd_file_flush;
 
-/* The same without waiting (struct command, try_now). */
-command_fn cmd_file_read_now, cmd_file_seek_now;
+/* The same without waiting (struct command, try_inline). */
+command_fn cmd_file_read_inline, cmd_file_seek_inline;
 
 /* The value of a read's reply for `len` bytes. 0 or -ENOMEM. */
 int file_read_reply(struct buf *text, const char *data, size_t len, bool eof);

@@ -25,7 +25,7 @@ struct file {
     struct file_key key;
     bool positioned; /* has positions of its own to read at: pread, pwrite */
     bool append;
-    bool in_memory; /* on a tmpfs: what the I/O thread may do itself (file_now.c) */
+    bool in_memory; /* on a tmpfs: what the I/O thread may do itself (file_inline.c) */
     _Atomic unsigned refs;
     struct {
         pthread_mutex_t lock;

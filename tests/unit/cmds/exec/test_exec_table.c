@@ -15,7 +15,7 @@ static struct exec_proc *insert(struct exec_table *table, pid_t pid, int status)
     struct exec_proc *proc;
 
     assert_int_equal(exec_table_admit(table, false, &error), 0);
-    proc = exec_proc_new(exec_table_room(table));
+    proc = exec_proc_new(exec_table_quota(table));
     proc->pid = pid;
     proc->status = status;
     exec_table_insert(table, proc);
@@ -130,7 +130,7 @@ static void bytes_are_granted_up_to_the_limit(void **state)
     assert_int_equal(exec_table_charge(table, 600), 600);
     assert_int_equal(exec_table_charge(table, 600), 400);
     assert_int_equal(exec_table_charge(table, 600), 0);
-    exec_room_give(exec_table_room(table), 500);
+    exec_quota_give(exec_table_quota(table), 500);
     assert_int_equal(exec_table_charge(table, 600), 500);
     assert_null(exec_table_free(table));
     assert_null(exec_table_free(NULL));

@@ -64,7 +64,7 @@ static void setup_memory_file(const char *text)
 }
 
 /* Calls a handler of the I/O thread: the reply's text, or NULL when it would wait. */
-static char *call_now(struct fixture *fixture, command_fn *run, void *args)
+static char *call_inline(struct fixture *fixture, command_fn *run, void *args)
 {
     struct cmd_reply reply = { 0 };
     int r = run(&fixture->env, args, &reply);
@@ -82,9 +82,10 @@ static char *call_now(struct fixture *fixture, command_fn *run, void *args)
     return text;
 }
 
-static void assert_now(struct fixture *fixture, command_fn *run, void *args, const char *expected)
+static void assert_inline(struct fixture *fixture, command_fn *run, void *args,
+                          const char *expected)
 {
-    char *text = call_now(fixture, run, args);
+    char *text = call_inline(fixture, run, args);
 
     if (expected)
         assert_string_equal(text, expected);
@@ -93,12 +94,12 @@ static void assert_now(struct fixture *fixture, command_fn *run, void *args, con
     free(text);
 }
 
-static void assert_read_now(struct fixture *fixture, int64_t handle, int64_t count,
-                            const char *expected)
+static void assert_read_inline(struct fixture *fixture, int64_t handle, int64_t count,
+                               const char *expected)
 {
     struct file_read_args args = { .handle = handle, .count = count, .has_count = true };
 
-    assert_now(fixture, cmd_file_read_now, &args, expected);
+    assert_inline(fixture, cmd_file_read_inline, &args, expected);
 }
 
 static void a_memory_file_is_read_and_positioned(void **state)
@@ -110,13 +111,14 @@ static void a_memory_file_is_read_and_positioned(void **state)
     setup_memory_file("abcdef");
     handle = open_file(fixture, memory_path(), "r+");
     seek.handle = handle;
-    assert_read_now(fixture, handle, 3, "{\"buf-b64\": \"YWJj\", \"count\": 3, \"eof\": false}");
-    assert_read_now(fixture, handle, 100, "{\"buf-b64\": \"ZGVm\", \"count\": 3, \"eof\": true}");
-    assert_now(fixture, cmd_file_seek_now, &seek, "{\"position\": 1, \"eof\": false}");
+    assert_read_inline(fixture, handle, 3, "{\"buf-b64\": \"YWJj\", \"count\": 3, \"eof\": false}");
+    assert_read_inline(fixture, handle, 100,
+                       "{\"buf-b64\": \"ZGVm\", \"count\": 3, \"eof\": true}");
+    assert_inline(fixture, cmd_file_seek_inline, &seek, "{\"position\": 1, \"eof\": false}");
     assert_write_b64(fixture, handle, "eHk=", "{\"count\": 2, \"eof\": false}");
-    assert_read_now(fixture, handle, 1, "{\"buf-b64\": \"ZA==\", \"count\": 1, \"eof\": false}");
+    assert_read_inline(fixture, handle, 1, "{\"buf-b64\": \"ZA==\", \"count\": 1, \"eof\": false}");
     seek.offset = 0;
-    assert_now(fixture, cmd_file_seek_now, &seek, "{\"position\": 0, \"eof\": false}");
+    assert_inline(fixture, cmd_file_seek_inline, &seek, "{\"position\": 0, \"eof\": false}");
     assert_read(fixture, handle, 6, "{\"buf-b64\": \"YXh5ZGVm\", \"count\": 6, \"eof\": false}");
     unlink(memory_path());
 }
@@ -129,11 +131,11 @@ static void writes_and_other_filesystems_are_left_to_a_worker(void **state)
 
     for (size_t i = 0; i < all_commands.count; i++) {
         if (strcmp(all_commands.rows[i].name, "guest-file-write") == 0)
-            assert_null(all_commands.rows[i].try_now);
+            assert_null(all_commands.rows[i].try_inline);
     }
     seek.handle = open_file(fixture, "/proc/self/status", "r");
-    assert_read_now(fixture, seek.handle, 1, NULL);
-    assert_now(fixture, cmd_file_seek_now, &seek, NULL);
+    assert_read_inline(fixture, seek.handle, 1, NULL);
+    assert_inline(fixture, cmd_file_seek_inline, &seek, NULL);
 }
 
 static void unusual_requests_are_left_to_a_worker(void **state)
@@ -145,10 +147,10 @@ static void unusual_requests_are_left_to_a_worker(void **state)
     setup_memory_file("abc");
     handle = open_file(fixture, memory_path(), "r+");
     from_end.handle = handle;
-    assert_read_now(fixture, 99999, 1, NULL);
-    assert_read_now(fixture, handle, -1, NULL);
-    assert_read_now(fixture, handle, FILE_NOW_MAX_BYTES + 1, NULL);
-    assert_now(fixture, cmd_file_seek_now, &from_end, NULL);
+    assert_read_inline(fixture, 99999, 1, NULL);
+    assert_read_inline(fixture, handle, -1, NULL);
+    assert_read_inline(fixture, handle, FILE_INLINE_MAX_BYTES + 1, NULL);
+    assert_inline(fixture, cmd_file_seek_inline, &from_end, NULL);
     assert_read(fixture, handle, 9, "{\"buf-b64\": \"YWJj\", \"count\": 3, \"eof\": true}");
     unlink(memory_path());
 }
@@ -165,13 +167,13 @@ static void a_file_in_use_and_one_without_positions_are_left_to_a_worker(void **
     handle = open_file(fixture, memory_path(), "r");
     busy = file_table_lock(fixture->env.files, handle, &error);
     assert_non_null(busy);
-    assert_read_now(fixture, handle, 1, NULL);
+    assert_read_inline(fixture, handle, 1, NULL);
     file_unlockp(&busy);
-    assert_read_now(fixture, handle, 1, "{\"buf-b64\": \"YQ==\", \"count\": 1, \"eof\": false}");
+    assert_read_inline(fixture, handle, 1, "{\"buf-b64\": \"YQ==\", \"count\": 1, \"eof\": false}");
     snprintf(path, sizeof(path), "%s/fifo", fixture->dir);
     assert_int_equal(mkfifo(path, 0600), 0);
     fifo = open_file(fixture, path, "r");
-    assert_read_now(fixture, fifo, 1, NULL);
+    assert_read_inline(fixture, fifo, 1, NULL);
     unlink(memory_path());
 }
 
@@ -186,5 +188,5 @@ int main(void)
         CASE(a_file_in_use_and_one_without_positions_are_left_to_a_worker),
     };
 
-    return cmocka_run_group_tests_name("file_now", tests, NULL, remove_tmpfs);
+    return cmocka_run_group_tests_name("file_inline", tests, NULL, remove_tmpfs);
 }

@@ -1,5 +1,5 @@
 /*
- * cmds/files/file_now.c - small requests that cannot make anybody wait, on the I/O thread.
+ * cmds/files/file_inline.c - small requests that cannot make anybody wait, on the I/O thread.
  *
  * A hand-off to a worker costs more than reading a few KiB from memory. What is done here, and why it
  * never waits, whatever a user of the guest does to the file:
@@ -52,16 +52,16 @@ static ssize_t read_memory(const struct file *file, char *data, size_t count, bo
     return (ssize_t)done;
 }
 
-int cmd_file_read_now(struct cmd_env *env, void *args, struct cmd_reply *reply)
+int cmd_file_read_inline(struct cmd_env *env, void *args, struct cmd_reply *reply)
 {
     const struct file_read_args *read_args = args;
     int64_t count = read_args->has_count ? read_args->count : FILE_READ_DEFAULT;
     CLEANUP(file_unlockp) struct file *file = NULL;
-    UNINITIALIZED char data[FILE_NOW_MAX_BYTES];
+    UNINITIALIZED char data[FILE_INLINE_MAX_BYTES];
     bool eof = false;
     ssize_t n;
 
-    if (count < 0 || count > (int64_t)FILE_NOW_MAX_BYTES)
+    if (count < 0 || count > (int64_t)FILE_INLINE_MAX_BYTES)
         return WOULD_BLOCK;
     file = file_table_trylock(env->files, read_args->handle);
     if (!file || !file->in_memory)
@@ -76,7 +76,7 @@ int cmd_file_read_now(struct cmd_env *env, void *args, struct cmd_reply *reply)
     return 0;
 }
 
-int cmd_file_seek_now(struct cmd_env *env, void *args, struct cmd_reply *reply)
+int cmd_file_seek_inline(struct cmd_env *env, void *args, struct cmd_reply *reply)
 {
     const struct file_seek_args *seek_args = args;
     CLEANUP(file_unlockp) struct file *file = NULL;
