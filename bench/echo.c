@@ -1,6 +1,6 @@
 /*
  * The least that an agent can cost: answers each line as if it were guest-ping, one client at a
- * time, by epoll_wait, read and write alone. Beside a real agent it tells how much of a round trip
+ * time, by epoll_wait, read and write alone. Beside a real agent it shows how much of a round trip
  * is the machine's:
  *
  *     compare --agent-a build/release-test/bench/echo --scenario ping-d1

@@ -170,7 +170,7 @@ int agent_start(const struct config *config, struct agent **ret_agent)
     return 0;
 }
 
-/* What the parts below tell */
+/* Called by the parts below */
 
 static void grace_over(struct timer *timer)
 {

@@ -18,7 +18,7 @@ struct signals {
 /* In every thread: they are read from a descriptor. */
 void signals_block(void);
 
-/* Calls stop(arg) when the process is told to end. Behind daemon_detach() (agent/daemon.h). 0 or
+/* Calls stop(arg) when the process is asked to end. After daemon_detach() (agent/daemon.h). 0 or
  * -errno. */
 int signals_start(struct signals *signals, struct loop *loop, void (*stop)(void *arg), void *arg);
 /* After the loop. fd -1 is fine. */

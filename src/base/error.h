@@ -19,7 +19,7 @@ struct cmd_error {
     char *text; /* NULL: no error; bytes as they come, made valid when the reply is written */
 };
 
-/* Both set the error unless one is set already (the first one tells why) and return -1. */
+/* Both set the error unless one is set already (the first one is the cause) and return -1. */
 int cmd_fail(struct cmd_error *reterr, const char *format, ...) PRINTF_LIKE(2, 3);
 int cmd_fail_class(struct cmd_error *reterr, enum cmd_error_class class, const char *format, ...)
     PRINTF_LIKE(3, 4);

@@ -52,7 +52,7 @@ struct log_queue {
 
 /* `line` ends with its newline. */
 void log_queue_put(struct log_queue *queue, const struct buf *line);
-/* The writer is told to open its log anew, with the next batch; at once when nothing is held. */
+/* The writer opens its log again, with the next batch; at once when nothing is held. */
 void log_queue_reopen(struct log_queue *queue);
 
 /* From now on nothing is written; a write that is under way is waited for, `limit_ms` at most. */

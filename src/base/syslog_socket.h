@@ -8,7 +8,7 @@
  * Threads    one at a time: the writer of the log's queue for syslog.
  * Waiting    only if `may_wait`: then as long as the service stands still.
  * Loss       a line that cannot be sent is dropped and counted, also when nobody listens; the next
- *            one that goes tells how many.
+ *            one that goes says how many.
  */
 #pragma once
 

@@ -54,7 +54,7 @@ struct config {
 enum config_result {
     CONFIG_RUN,    /* go on */
     CONFIG_DONE,   /* --help, --version, --dump-conf, a list: printed, exit 0 */
-    CONFIG_FAILED, /* told on stderr/stdout, exit 1 */
+    CONFIG_FAILED, /* reported on stderr or stdout, exit 1 */
 };
 
 /* What the configuration has to know of parts that it does not see; the caller hands it in. */

@@ -35,6 +35,6 @@ int config_file_parse(char *text, size_t len, config_file_fn *fn, void *ctx,
                       struct cmd_error *reterr);
 
 /* The string that a raw value stands for, allocated. `also` names characters that may be escaped
- * too ("" for none). NULL: invalid UTF-8 or a bad escape, told in *reterr; or no memory. */
+ * too ("" for none). NULL: invalid UTF-8 or a bad escape, see *reterr; or no memory. */
 char *config_file_string(const char *key, const char *raw, const char *also,
                          struct cmd_error *reterr);

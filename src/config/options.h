@@ -5,7 +5,7 @@
  * Passes     two: the first finds -c and does what acts when it is met (-h, -V, -b help, -a
  *            help), so that these work beside a broken configuration file; the second, behind
  *            the file, sets what the options say. An option that the first does not understand ends
- *            it; the second tells.
+ *            it; the second reports.
  */
 #pragma once
 
@@ -16,5 +16,5 @@
 enum config_result options_scan(int argc, char **argv, const struct config_parts *parts,
                                 const char **ret_conf_path);
 
-/* CONFIG_RUN or CONFIG_FAILED (told). *ret_dump: --dump-conf was there. */
+/* CONFIG_RUN or CONFIG_FAILED (reported). *ret_dump: --dump-conf was there. */
 enum config_result options_apply(int argc, char **argv, struct config *config, bool *ret_dump);

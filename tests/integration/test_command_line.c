@@ -124,7 +124,7 @@ static void every_command_is_listed_once_a_line(void **state)
 
 /* --- configuration ---------------------------------------------------------------------- */
 
-static void a_broken_configuration_is_told(void **state)
+static void a_broken_configuration_is_reported(void **state)
 {
     static const struct {
         const char *text;
@@ -246,7 +246,7 @@ int main(void)
         cmocka_unit_test(version_is_one_line),
         IN_DIR(strict_configuration_ends_the_start),
         cmocka_unit_test(every_command_is_listed_once_a_line),
-        IN_DIR(a_broken_configuration_is_told),
+        IN_DIR(a_broken_configuration_is_reported),
         IN_DIR(the_command_line_beats_the_file_and_lists_add_up),
         IN_DIR(the_environment_names_the_file_and_it_may_be_missing),
         IN_DIR(the_reference_reads_a_dumped_configuration),

@@ -109,7 +109,7 @@ static void what_nobody_asks_for_makes_room(void **state)
     agent_end(&agent);
 }
 
-static void a_signal_is_told_instead_of_an_exit_code(void **state)
+static void a_signal_is_reported_instead_of_an_exit_code(void **state)
 {
     struct client client;
 
@@ -262,7 +262,7 @@ static void a_program_has_the_agents_priority(void **state)
     client_close(&client);
 }
 
-static void what_cannot_be_run_is_told_in_the_references_words(void **state)
+static void what_cannot_be_run_is_reported_in_the_references_words(void **state)
 {
     const struct agent_process *agent = *state;
     const struct {
@@ -345,7 +345,7 @@ int main(void)
         CASE(a_thousand_processes_are_in_flight),
         cmocka_unit_test(running_processes_are_bounded),
         cmocka_unit_test(what_nobody_asks_for_makes_room),
-        CASE(a_signal_is_told_instead_of_an_exit_code),
+        CASE(a_signal_is_reported_instead_of_an_exit_code),
         CASE(the_answer_that_tells_the_end_forgets_the_process),
         CASE(environment_and_arguments_are_passed_exactly),
         cmocka_unit_test(without_env_the_agents_environment_is_passed),
@@ -353,7 +353,7 @@ int main(void)
         CASE(no_descriptor_is_inherited),
         CASE(signals_are_at_their_default_and_none_is_blocked),
         CASE(a_program_has_the_agents_priority),
-        CASE(what_cannot_be_run_is_told_in_the_references_words),
+        CASE(what_cannot_be_run_is_reported_in_the_references_words),
         CASE(a_script_without_an_interpreter_is_run_by_the_shell),
         CASE(statuses_of_one_pid_are_answered_in_order),
     };

@@ -70,7 +70,7 @@ static void the_references_conversation_is_repeated(void **state)
 
 #define OPEN "{\"execute\":\"guest-file-open\",\"arguments\":{\"path\":\"%s\",\"mode\":\"%s\"}}"
 
-static void what_cannot_be_opened_is_told_in_the_references_words(void **state)
+static void what_cannot_be_opened_is_reported_in_the_references_words(void **state)
 {
     const struct agent_process *agent = *state;
     const struct {
@@ -297,7 +297,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(the_references_conversation_is_repeated),
-        CASE(what_cannot_be_opened_is_told_in_the_references_words),
+        CASE(what_cannot_be_opened_is_reported_in_the_references_words),
         CASE(every_spelling_of_a_mode_is_taken),
         cmocka_unit_test(new_files_are_0666_whatever_the_umask_and_old_ones_keep_theirs),
         cmocka_unit_test(the_mode_of_new_files_can_be_set),

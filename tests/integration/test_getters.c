@@ -95,7 +95,7 @@ static void the_environment_names_the_os_release_file(void **state)
     agent_end(&agent);
 }
 
-static void an_unknown_user_is_told(void **state)
+static void an_unknown_user_is_reported(void **state)
 {
     struct client client;
 
@@ -115,7 +115,7 @@ int main(void)
         CASE(host_name_kernel_and_time_are_the_systems),
         CASE(processors_are_counted),
         cmocka_unit_test(the_environment_names_the_os_release_file),
-        CASE(an_unknown_user_is_told),
+        CASE(an_unknown_user_is_reported),
     };
 
     return cmocka_run_group_tests_name("getters", tests, NULL, NULL);

@@ -209,7 +209,7 @@ static void a_client_that_leaves_unread_answers_does_not_end_the_agent(void **st
     client_close(&client);
 }
 
-static void an_agent_with_deaf_clients_ends_when_it_is_told(void **state)
+static void an_agent_with_deaf_clients_ends_when_it_is_reported(void **state)
 {
     for (int round = 0; round < 8; round++) {
         struct agent_process agent = { 0 };
@@ -347,7 +347,7 @@ int main(void)
         CASE(a_client_that_never_reads_holds_back_nobody_and_costs_nothing),
         CASE(a_client_that_never_reads_cannot_make_the_agent_read_for_ever),
         CASE(a_client_that_leaves_unread_answers_does_not_end_the_agent),
-        cmocka_unit_test(an_agent_with_deaf_clients_ends_when_it_is_told),
+        cmocka_unit_test(an_agent_with_deaf_clients_ends_when_it_is_reported),
         cmocka_unit_test(replies_that_nobody_reads_are_bounded),
         cmocka_unit_test(clients_beyond_the_limit_wait_for_their_turn),
         cmocka_unit_test(a_client_that_sends_and_leaves_at_once_is_let_go),

@@ -1,7 +1,7 @@
 /*
  * The record of a started process.
  *
- * It lives from the start of its process until the host was told its end, or until its place is
+ * It lives from the start of its process until its end was reported to the host, or until its place is
  * needed. While it is not finished the watcher owns its descriptors and its output; from then on
  * nothing changes it but who holds the table's lock, and whoever takes it out of the table owns it.
  *

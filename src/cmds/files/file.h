@@ -3,7 +3,7 @@
  *
  * Regular files are read and written with pread and pwrite at a position that the handle keeps;
  * FIFOs, ttys and other devices are non-blocking. There is no buffering: a write has reached
- * the kernel when it is answered, and a full disk is told at once.
+ * the kernel when it is answered, and a full disk is reported at once.
  *
  * Threads    any worker. Requests on one file arrive one at a time (ordering class file), and
  *            each handle has a lock of its own besides, so that two sessions cannot tear its

@@ -1,5 +1,5 @@
 /*
- * What the path of a mount point leads to, told from the mount table alone: nothing is opened.
+ * What the path of a mount point leads to, by the mount table alone: nothing is opened.
  *
  * A mount may be hidden under a later one, or lie below a filesystem whose server is dead or
  * is a user's: walking there would end elsewhere, or never. The table's parents say which mounts

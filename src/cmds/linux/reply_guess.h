@@ -1,6 +1,6 @@
 /*
  * How long the reply of a query will be: as long as it was last time. The memory budget wants to know
- * before the query runs, and the length of a table cannot be told without reading it.
+ * before the query runs, and the length of a table is not known without reading it.
  *
  * Threads    any: the guess is one number, and a wrong one is put right when the reply is there.
  */

@@ -469,7 +469,7 @@ static void a_login_is_added_where_the_environment_lacks_it(void **dir)
     assert_string_equal(output, expected);
 }
 
-static void statuses_are_told_though_the_parent_left_sigchld_ignored(void **dir)
+static void statuses_are_reported_though_the_parent_left_sigchld_ignored(void **dir)
 {
     static const char *const argv[] = { "/bin/sh", "-c", "exit 3", NULL };
     CLEANUP(spawn_result_done) struct spawn_result result = { 0 };
@@ -526,7 +526,7 @@ int main(void)
         cmocka_unit_test(a_child_has_the_umask_of_a_login),
         cmocka_unit_test(what_the_service_manager_tells_the_agent_is_not_passed_on),
         cmocka_unit_test(a_login_is_added_where_the_environment_lacks_it),
-        cmocka_unit_test(statuses_are_told_though_the_parent_left_sigchld_ignored),
+        cmocka_unit_test(statuses_are_reported_though_the_parent_left_sigchld_ignored),
         cmocka_unit_test(a_child_keeps_the_old_limit_of_descriptors),
     };
 

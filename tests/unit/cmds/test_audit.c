@@ -62,7 +62,7 @@ static void keys_are_kept_out(void **dir)
     }
 }
 
-static void switches_and_modes_are_told(void **dir)
+static void switches_and_modes_are_reported(void **dir)
 {
     struct vcpu_arg vcpus[] = { { .logical_id = 1, .online = true }, { .logical_id = 2 } };
     struct set_vcpus_args set = { .vcpus = { vcpus, 2 } };
@@ -96,7 +96,7 @@ static void large_call_still_has_its_outcome(void **dir)
     assert_in_range(strlen(line), 1500, 4000);
 }
 
-static void refused_call_is_told_with_or_without_target(void **dir)
+static void refused_call_is_reported_with_or_without_target(void **dir)
 {
     char path[] = "/bin/sh";
     struct exec_args args = { .path = str(path) };
@@ -138,9 +138,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST_IN_TEMPDIR(password_and_error_text_are_kept_out),
         TEST_IN_TEMPDIR(keys_are_kept_out),
-        TEST_IN_TEMPDIR(switches_and_modes_are_told),
+        TEST_IN_TEMPDIR(switches_and_modes_are_reported),
         TEST_IN_TEMPDIR(large_call_still_has_its_outcome),
-        TEST_IN_TEMPDIR(refused_call_is_told_with_or_without_target),
+        TEST_IN_TEMPDIR(refused_call_is_reported_with_or_without_target),
         TEST_IN_TEMPDIR(commands_that_change_the_guest_are_audited),
     };
 

@@ -193,7 +193,7 @@ static void values_out_of_range_are_refused_by_name(void **state)
     }
 }
 
-static void range_is_told_with_the_refusal(void **state)
+static void range_is_reported_with_the_refusal(void **state)
 {
     struct fixture *f = *state;
     CLEANUP(config_done) struct config config;
@@ -337,7 +337,7 @@ int main(void)
         CASE(last_of_several_equal_keys_counts),
         CASE(limits_are_read_in_their_units),
         CASE(values_out_of_range_are_refused_by_name),
-        CASE(range_is_told_with_the_refusal),
+        CASE(range_is_reported_with_the_refusal),
         CASE(listening_method_needs_a_path),
         CASE(unknown_method_is_named),
         CASE(blanks_around_names_are_cut),

@@ -139,7 +139,7 @@ static void a_rest_asks_the_kernel_nothing(void **state)
     assert_int_equal(look(fixture), 1);
 }
 
-static void an_error_is_told(void **state)
+static void an_error_is_reported(void **state)
 {
     struct fixture *fixture = *state;
     struct epoll_event event;
@@ -158,7 +158,7 @@ int main(void)
         CASE(each_one_in_vain_doubles_the_pause),
         CASE(one_that_finds_halves_the_pause),
         CASE(a_rest_asks_the_kernel_nothing),
-        CASE(an_error_is_told),
+        CASE(an_error_is_reported),
     };
 
     return cmocka_run_group_tests_name("busy_poll", tests, NULL, NULL);

@@ -198,7 +198,7 @@ static void a_notice_that_is_raised_twice_comes_once_also_behind_the_end(void **
     assert_int_equal(fixture->delivered, 2);
 }
 
-static void who_answers_the_last_one_is_told(void **state)
+static void who_answers_the_last_one_is_reported(void **state)
 {
     (void)state;
     loop_asked(&fixture->loop);
@@ -218,7 +218,7 @@ int main(void)
         CASE(a_task_runs_once_in_a_turn_and_not_when_cancelled),
         CASE(notices_come_on_the_io_thread_and_none_is_lost),
         CASE(a_notice_that_is_raised_twice_comes_once_also_behind_the_end),
-        CASE(who_answers_the_last_one_is_told),
+        CASE(who_answers_the_last_one_is_reported),
     };
 
     return cmocka_run_group_tests_name("loop", tests, NULL, NULL);

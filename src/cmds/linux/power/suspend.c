@@ -1,7 +1,7 @@
 /*
  * cmds/linux/power/suspend.c - guest-suspend-*: systemd, then pm-utils, then /sys/power/state.
  *
- * Each way is first asked whether it can, then told to. One that can but fails hands on to the
+ * Each way is first asked whether it can, then used. One that can but fails is followed by the
  * next; if none succeeds, the last error of one that could is the answer.
  */
 #include "cmds/linux/linux.h"

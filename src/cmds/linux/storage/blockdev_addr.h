@@ -1,5 +1,5 @@
 /*
- * Where a disk is attached, as its sysfs path and what hangs on it tell.
+ * Where a disk is attached, by its sysfs path and what hangs on it.
  *
  * Threads    any; nothing is kept.
  * Source     kernel Documentation/ABI (sysfs-bus-pci, sysfs-block, sysfs-class-nvme), and qemu-ga

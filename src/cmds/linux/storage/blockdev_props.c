@@ -50,7 +50,7 @@ static void name_of_path(const char *path, char *ret_name, size_t size)
     }
 }
 
-/* What the file does not say is told from the path, and from other files. */
+/* What the file does not say is taken from the path, and from other files. */
 static void read_uevent(const struct sysroot *root, const char *path, struct uevent *ret_uevent)
 {
     struct uevent uevent = { .has_number = false };

@@ -59,7 +59,7 @@ static int choose_mounts(struct listing *listing)
     return 0;
 }
 
-/* Mount points are told without links: one on the way was put there since. Kernels before 5.6 and
+/* Mount points are listed without links: one on the way was put there since. Kernels before 5.6 and
  * some sandboxes have no openat2(2). */
 static int open_mount(const struct sysroot *root, const char *target)
 {
@@ -92,7 +92,7 @@ static bool is_mounted_on(const struct sysroot *root, const struct mount *mount,
     return fstat(fd, &st) == 0 && st.st_dev == makedev(mount->major, mount->minor);
 }
 
-/* Members are left out when the sizes cannot be told. */
+/* Members are left out when the sizes are not known. */
 static void sizes_text(const struct listing *listing, const struct mount *mount)
 {
     CLEANUP(fd_closep) int fd = open_mount(listing->root, mount->target);

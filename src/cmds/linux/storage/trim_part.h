@@ -13,8 +13,8 @@ struct trim_part {
 };
 
 /* The first part of the filesystem behind `fd` at or after `from`; false: nothing is left. A part
- * may lie behind the filesystem's end, which FITRIM tells by EINVAL. `minimum` (bytes) is the
+ * may lie behind the filesystem's end, for which FITRIM returns EINVAL. `minimum` (bytes) is the
  * shortest free extent that shall be discarded: no part is so small that many of them would be cut
- * in two. A filesystem that does not tell its layout is one part. */
+ * in two. A filesystem that does not show its layout is one part. */
 bool trim_part_next(int fd, const char *fstype, uint64_t minimum, uint64_t from,
                     struct trim_part *ret_part);

@@ -4,7 +4,7 @@
 
 #include <fcntl.h>
 
-static void exit_codes_and_signals_are_told(void **state)
+static void exit_codes_and_signals_are_reported(void **state)
 {
     struct fixture *fixture = *state;
 
@@ -357,7 +357,7 @@ static void arguments_of_the_wrong_kind_are_refused_in_qapis_words(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        TEST(exit_codes_and_signals_are_told),
+        TEST(exit_codes_and_signals_are_reported),
         TEST(the_answer_that_tells_the_end_forgets_the_process),
         TEST(every_way_to_capture_works_any_number_of_times),
         TEST(merged_output_keeps_the_order_it_was_written_in),

@@ -72,7 +72,7 @@ static void wait_for_zombie(int64_t pid)
     }
 }
 
-static void nobody_else_gets_the_pid_before_the_end_is_told(void **state)
+static void nobody_else_gets_the_pid_before_the_end_is_reported(void **state)
 {
     struct fixture *fixture = *state;
     int64_t pid = shell(fixture, CAPTURE_NONE, "exit 6");
@@ -121,7 +121,7 @@ static void raise_descriptor_limit(void)
 }
 
 /* Each of them waits for a byte of a FIFO that stays open for writing: nobody can come too late. */
-static void over_a_thousand_run_at_once_and_all_are_told(void **state)
+static void over_a_thousand_run_at_once_and_all_are_reported(void **state)
 {
     enum { COUNT = 1200 }; /* more descriptors than select(2) or a common limit allow */
     static char bytes[COUNT];
@@ -369,9 +369,9 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         TEST(with_capture_a_background_child_that_holds_the_pipe_holds_the_end),
         TEST(without_capture_only_the_process_itself_counts),
-        TEST(nobody_else_gets_the_pid_before_the_end_is_told),
+        TEST(nobody_else_gets_the_pid_before_the_end_is_reported),
         TEST(an_end_that_cannot_be_known_is_no_status),
-        TEST(over_a_thousand_run_at_once_and_all_are_told),
+        TEST(over_a_thousand_run_at_once_and_all_are_reported),
         TEST(processes_that_nobody_asks_for_make_room),
         TEST(running_processes_are_limited),
         TEST(output_of_running_processes_is_limited),

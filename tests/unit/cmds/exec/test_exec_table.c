@@ -112,7 +112,7 @@ static void the_oldest_finished_output_makes_room_for_new_output(void **state)
     assert_null(exec_table_free(table));
 }
 
-static void records_that_share_a_bucket_are_told_apart(void **state)
+static void records_that_share_a_bucket_are_reported_apart(void **state)
 {
     struct exec_table *table = ((struct fixture *)*state)->env.execs;
 
@@ -265,7 +265,7 @@ static void *ask_until_gone(void *arg)
     }
 }
 
-static void only_one_of_many_askers_is_told_the_end(void **state)
+static void only_one_of_many_askers_is_reported_the_end(void **state)
 {
     for (int round = 0; round < 20; round++) {
         struct one_process one = { .fixture = *state };
@@ -289,13 +289,13 @@ int main(void)
         TEST(a_record_that_was_put_back_can_be_taken_again),
         TEST(when_full_the_oldest_finished_record_goes),
         TEST(the_oldest_finished_output_makes_room_for_new_output),
-        TEST(records_that_share_a_bucket_are_told_apart),
+        TEST(records_that_share_a_bucket_are_reported_apart),
         TEST(bytes_are_granted_up_to_the_limit),
         TEST(a_source_calls_back_when_ready_and_not_after_its_end),
         TEST(a_source_the_kernel_does_not_take_is_tried_again),
         TEST(a_watch_that_never_started_is_freed),
         TEST(threads_start_and_ask_side_by_side),
-        TEST(only_one_of_many_askers_is_told_the_end),
+        TEST(only_one_of_many_askers_is_reported_the_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

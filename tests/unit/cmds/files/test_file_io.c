@@ -234,7 +234,7 @@ static void a_directory_opens_and_cannot_be_read(void **state)
 
 /* --- what is no ordinary file --------------------------------------------------------- */
 
-static void a_full_device_is_told_by_the_write_itself(void **state)
+static void a_full_device_is_reported_by_the_write_itself(void **state)
 {
     struct fixture *fixture = *state;
     int64_t handle = open_file(fixture, "/dev/full", "w");
@@ -436,7 +436,7 @@ int main(void)
         TEST(append_reads_from_the_start_and_writes_at_the_end),
         TEST(the_wrong_direction_is_a_bad_descriptor),
         TEST(a_directory_opens_and_cannot_be_read),
-        TEST(a_full_device_is_told_by_the_write_itself),
+        TEST(a_full_device_is_reported_by_the_write_itself),
         TEST(a_disk_that_fills_up_moves_the_position_by_what_was_written),
         TEST(a_fifo_gives_what_it_has_and_loses_nothing),
         TEST(a_fifo_takes_what_fits_and_never_blocks),

@@ -74,7 +74,7 @@ static void room_is_given_out_up_to_the_limit_and_comes_back(void **state)
     assert_null(file_table_free(NULL));
 }
 
-static void handles_that_share_a_bucket_are_told_apart(void **state)
+static void handles_that_share_a_bucket_are_reported_apart(void **state)
 {
     enum { MANY = 3000 };
     struct fixture *fixture = *state;
@@ -235,7 +235,7 @@ int main(void)
         TEST(handles_on_one_file_have_one_key),
         TEST(an_unknown_handle_has_no_key),
         TEST(room_is_given_out_up_to_the_limit_and_comes_back),
-        TEST(handles_that_share_a_bucket_are_told_apart),
+        TEST(handles_that_share_a_bucket_are_reported_apart),
         TEST(scratch_is_reused_and_never_shared),
         TEST(a_close_beside_reads_ends_them_and_only_one_close_wins),
         TEST(writes_of_several_threads_on_one_handle_do_not_tear),

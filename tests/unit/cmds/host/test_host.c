@@ -165,7 +165,7 @@ static void os_release_values_are_unquoted_as_the_shell_does(void **state)
     }
 }
 
-static void without_os_release_the_kernel_is_told(void **state)
+static void without_os_release_the_kernel_is_reported(void **state)
 {
     struct fixture *fixture = *state;
     struct json_object *reply;
@@ -215,7 +215,7 @@ int main(void)
         TEST(timezone_follows_the_zone_as_it_is_now),
         TEST(osinfo_tells_kernel_and_release),
         TEST(os_release_values_are_unquoted_as_the_shell_does),
-        TEST(without_os_release_the_kernel_is_told),
+        TEST(without_os_release_the_kernel_is_reported),
         TEST(os_release_in_usr_lib_is_used_if_there_is_none_in_etc),
         TEST(a_variable_names_another_os_release),
     };

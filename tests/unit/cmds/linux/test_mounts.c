@@ -84,7 +84,7 @@ static void a_btrfs_source_outside_of_dev_is_not_followed(void **state)
     tree_done(&tree);
 }
 
-static void filesystems_without_a_device_are_told_apart(void **state)
+static void filesystems_without_a_device_are_reported_apart(void **state)
 {
     CLEANUP(mounts_done) struct mounts mounts = read_machine("freeze-machine");
 
@@ -261,7 +261,7 @@ int main(void)
         cmocka_unit_test(names_that_are_no_utf8_stay_as_they_are),
         cmocka_unit_test(btrfs_gets_the_number_of_its_source_device),
         cmocka_unit_test(a_btrfs_source_outside_of_dev_is_not_followed),
-        cmocka_unit_test(filesystems_without_a_device_are_told_apart),
+        cmocka_unit_test(filesystems_without_a_device_are_reported_apart),
         cmocka_unit_test(a_bind_mount_belongs_to_the_first_mount_of_its_device),
         cmocka_unit_test(a_path_is_found_on_the_longest_and_newest_mount),
         cmocka_unit_test(a_device_is_found_at_its_first_mount),

@@ -36,7 +36,7 @@ static void a_user_is_found_by_its_exact_name(void **state)
     assert_int_equal(account_find(&root, "", &account), -ENOENT);
 }
 
-static void a_missing_or_unreadable_user_file_is_told(void **state)
+static void a_missing_or_unreadable_user_file_is_reported(void **state)
 {
     struct sysroot root = root_of(state);
     struct account account;
@@ -128,7 +128,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST_IN_TEMPDIR(a_user_is_found_by_its_exact_name),
-        TEST_IN_TEMPDIR(a_missing_or_unreadable_user_file_is_told),
+        TEST_IN_TEMPDIR(a_missing_or_unreadable_user_file_is_reported),
         TEST_IN_TEMPDIR(a_home_too_long_to_keep_is_an_error),
         TEST_IN_TEMPDIR(rights_are_taken_by_a_thread_of_its_own),
         TEST_IN_TEMPDIR(rights_that_cannot_be_taken_are_an_error),

@@ -198,7 +198,7 @@ static void remove_from_a_missing_file_or_home_is_no_error(void **state)
     remove_key(state, arguments("homeless", KEY_A, NULL));
 }
 
-static void an_unknown_user_is_told_in_the_references_words(void **state)
+static void an_unknown_user_is_reported_in_the_references_words(void **state)
 {
     const char *text = "failed to lookup user 'nobody-here': Success";
 
@@ -461,7 +461,7 @@ int main(void)
         KEY_TEST(remove_takes_the_keys_out_and_ignores_others),
         KEY_TEST(remove_without_a_match_leaves_the_file_as_it_is),
         KEY_TEST(remove_from_a_missing_file_or_home_is_no_error),
-        KEY_TEST(an_unknown_user_is_told_in_the_references_words),
+        KEY_TEST(an_unknown_user_is_reported_in_the_references_words),
         KEY_TEST(what_is_no_key_is_refused_before_the_user_is_looked_up),
         KEY_TEST(a_blank_key_is_accepted_and_adds_nothing),
         KEY_TEST(a_blank_key_removes_no_blank_line),

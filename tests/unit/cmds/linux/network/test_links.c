@@ -102,7 +102,7 @@ static void the_own_end_of_a_point_to_point_link_is_the_address(void **state)
     links_done(&links);
 }
 
-static void the_end_and_errors_of_a_dump_are_told(void **state)
+static void the_end_and_errors_of_a_dump_are_reported(void **state)
 {
     struct messages done = { .len = 0 }, failed = { .len = 0 }, changed = { .len = 0 };
     struct links links = { 0 };
@@ -181,7 +181,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_link_has_name_hardware_address_and_statistics),
         cmocka_unit_test(the_own_end_of_a_point_to_point_link_is_the_address),
-        cmocka_unit_test(the_end_and_errors_of_a_dump_are_told),
+        cmocka_unit_test(the_end_and_errors_of_a_dump_are_reported),
         cmocka_unit_test(messages_cut_anywhere_do_no_harm),
         cmocka_unit_test(lengths_that_lie_do_no_harm),
         cmocka_unit_test(the_kernel_answers_both_dumps),

@@ -90,7 +90,7 @@ static void a_wrong_mode_runs_nothing(void **state)
     assert_string_equal(tree_read(tree, "/calls"), "");
 }
 
-static void a_program_that_fails_is_told(void **state)
+static void a_program_that_fails_is_reported(void **state)
 {
     struct guest_tree *tree = *state;
 
@@ -113,7 +113,7 @@ int main(void)
         CASE(each_mode_has_its_own_program),
         CASE(shutdown_stands_in_for_a_missing_program),
         CASE(a_wrong_mode_runs_nothing),
-        CASE(a_program_that_fails_is_told),
+        CASE(a_program_that_fails_is_reported),
         CASE(a_guest_without_any_program_is_an_error),
     };
 

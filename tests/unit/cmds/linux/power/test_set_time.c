@@ -212,7 +212,7 @@ static void an_rtc_goes_before_a_ptp_clock(void **state)
     assert_fails(false, 0, "failed to read the hardware clock: Input/output error");
 }
 
-static void an_rtc_that_fails_is_told(void **state)
+static void an_rtc_that_fails_is_reported(void **state)
 {
     fake.rtc_error = EIO;
     assert_fails(true, 0, "failed to set hardware clock to system time: Input/output error");
@@ -240,7 +240,7 @@ int main(void)
         CASE(without_an_rtc_the_hosts_ptp_clock_is_read),
         CASE(a_network_cards_ptp_clock_is_passed_by),
         CASE(an_rtc_goes_before_a_ptp_clock),
-        CASE(an_rtc_that_fails_is_told),
+        CASE(an_rtc_that_fails_is_reported),
         CASE(a_system_clock_that_cannot_be_set_leaves_the_rtc_alone),
     };
 

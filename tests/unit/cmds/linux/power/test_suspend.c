@@ -132,7 +132,7 @@ static void one_that_fails_hands_on_to_the_next(void **state)
     assert_string_equal(tree_read(tree, "/sys/power/state"), "mem");
 }
 
-static void the_last_failure_is_told(void **state)
+static void the_last_failure_is_reported(void **state)
 {
     struct guest_tree *tree = *state;
 
@@ -161,7 +161,7 @@ int main(void)
         CASE(a_state_the_kernel_does_not_name_is_not_supported),
         CASE(hybrid_has_no_state_of_its_own),
         CASE(one_that_fails_hands_on_to_the_next),
-        CASE(the_last_failure_is_told),
+        CASE(the_last_failure_is_reported),
         CASE(a_guest_without_anything_does_not_support_it),
     };
 

@@ -105,7 +105,7 @@ static void parts_are_added_up_to_the_end(void **state)
     json_object_put(value);
 }
 
-static void the_largest_minimum_of_the_parts_is_told(void **state)
+static void the_largest_minimum_of_the_parts_is_reported(void **state)
 {
     struct json_object *value = trim("1 0 8:1 / /parts rw - ext4 /dev/sda1 rw\n", 1 << 30);
 
@@ -130,7 +130,7 @@ static void errors_belong_to_their_path(void **state)
 }
 
 /* Nothing that a user's FUSE or a later mount stands before is opened. */
-static void what_cannot_be_reached_is_told_and_not_opened(void **state)
+static void what_cannot_be_reached_is_reported_and_not_opened(void **state)
 {
     struct json_object *value = trim("1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"
                                      "2 1 0:50 / /home/u/f rw - fuse.x x rw\n"
@@ -211,9 +211,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(results_come_against_mount_order_one_a_device),
         CASE(parts_are_added_up_to_the_end),
-        CASE(the_largest_minimum_of_the_parts_is_told),
+        CASE(the_largest_minimum_of_the_parts_is_reported),
         CASE(errors_belong_to_their_path),
-        CASE(what_cannot_be_reached_is_told_and_not_opened),
+        CASE(what_cannot_be_reached_is_reported_and_not_opened),
         CASE(a_local_way_is_preferred),
         CASE(a_trim_stops_between_two_parts),
         CASE(a_guest_without_filesystems_has_no_paths),
