@@ -49,7 +49,8 @@ struct spawn_result {
 
 /* Feeds `input` by a pipe (NULL: /dev/null), waits at most timeout_ms (< 0: for ever). 0 or -errno if the
  * program cannot be started or waited for. A background child that keeps the pipe open does not
- * make it wait: the program's own end counts. */
+ * make it wait: the program's own end counts, and what the child writes later is dropped
+ * (base/drain.h). */
 int spawn_run(const char *const argv[], const struct buf *input, int timeout_ms,
               struct spawn_result *ret_result);
 void spawn_result_done(struct spawn_result *result);

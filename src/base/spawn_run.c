@@ -3,6 +3,7 @@
  */
 #include "base/spawn.h"
 
+#include "base/drain.h"
 #include "base/fdio.h"
 #include "base/now.h"
 
@@ -95,6 +96,16 @@ static void drain_rest(int fd, struct buf *output)
     }
 }
 
+/* A background child that has the pipe still must not die by SIGPIPE: what it writes is read on. */
+static void leave_output(struct run *run)
+{
+    struct pollfd polled = { .fd = run->out_fd, .events = POLLIN };
+
+    if (run->child.pidfd >= 0 && poll(&polled, 1, 0) >= 0 && !(polled.revents & POLLHUP))
+        drain_add(TAKE_FD(run->out_fd));
+    run->out_fd = fd_close(run->out_fd);
+}
+
 static int reap(pid_t pid, int *ret_status)
 {
     while (waitpid(pid, ret_status, 0) < 0) {
@@ -176,7 +187,7 @@ int spawn_run(const char *const argv[], const struct buf *input, int timeout_ms,
         r = collect(&run, timeout_ms);
     fd_close(run.child.pidfd);
     fd_close(run.in_fd);
-    fd_close(run.out_fd);
+    leave_output(&run);
     if (r < 0)
         return r;
     *ret_result = result;
