@@ -49,7 +49,7 @@ struct agent {
     struct timer stop_timer; /* the grace of a stop is over */
     int exit_status;
     bool stop_wanted; /* by a signal; carried out when thawed */
-    bool is_blocked;  /* some worker did not stop: what it may use is never freed */
+    bool is_blocked;  /* some thread did not stop: what it may use is never freed */
 };
 
 static int open_state(struct agent *agent)
@@ -262,6 +262,7 @@ int agent_serve(struct agent *agent)
 
     if (r < 0) {
         log_err("failed to start: %s", err_text(r));
+        agent->is_blocked = !pipeline_stop(&agent->pipeline);
         return EXIT_FAILURE;
     }
     ga_frozen_watch(thawed, agent);
@@ -272,9 +273,10 @@ int agent_serve(struct agent *agent)
         log_err("epoll_wait failed: %s", err_text(r));
         agent->exit_status = EXIT_FAILURE;
     }
-    fsfreeze_finish(&agent->env);
+    agent->is_blocked = !fsfreeze_finish(&agent->env);
     ga_frozen_watch(NULL, NULL);
-    agent->is_blocked = !pipeline_stop(&agent->pipeline);
+    if (!pipeline_stop(&agent->pipeline))
+        agent->is_blocked = true;
     return agent->exit_status;
 }
 
@@ -293,7 +295,7 @@ struct agent *agent_free(struct agent *agent)
     if (!agent)
         return NULL;
     if (agent->is_blocked) {
-        state_close(agent->state);
+        state_sync(agent->state);
         return agent;
     }
     signals_done(&agent->signals);

@@ -199,16 +199,30 @@ int state_open(const char *dir, struct state **ret_state)
     return 0;
 }
 
+static void sync_locked(struct state *state)
+{
+    if (atomic_load(&state->dir.fd) < 0 || state_marker_get(state, NULL, 0))
+        return;
+    /* A failure leaves the reserved number, which is right too, only larger. */
+    if (state->handles.next != state->handles.limit &&
+        write_counter(&state->dir, state->handles.next) == 0)
+        state->handles.limit = state->handles.next;
+    state_dir_remove(&state->dir, ROOM_FILE);
+}
+
+void state_sync(struct state *state)
+{
+    if (pthread_mutex_trylock(&state->lock) != 0)
+        return; /* some thread is stuck in its write */
+    sync_locked(state);
+    PTOK(pthread_mutex_unlock(&state->lock));
+}
+
 void state_close(struct state *state)
 {
     if (!state)
         return;
-    if (atomic_load(&state->dir.fd) >= 0 && !state_marker_get(state, NULL, 0)) {
-        /* A failure leaves the reserved number, which is right too, only larger. */
-        if (state->handles.next != state->handles.limit)
-            write_counter(&state->dir, state->handles.next);
-        state_dir_remove(&state->dir, ROOM_FILE);
-    }
+    state_sync(state);
     PTOK(pthread_mutex_destroy(&state->lock));
     state_dir_done(&state->dir);
     free(state);

@@ -22,7 +22,11 @@ struct state;
  * file, a missing key, or a number that is no int64 >= 0 counts as 1000. 0 or -ENOMEM. */
 int state_open(const char *dir, struct state **ret_state);
 
-/* Writes the exact counter (a clean end) unless frozen, and frees. NULL is fine. */
+/* Writes the exact counter (a clean end) unless frozen. For an agent that ends beside threads that
+ * are stuck: they may go on using the state. Waits for no lock. */
+void state_sync(struct state *state);
+
+/* The same, and frees. NULL is fine. */
 void state_close(struct state *state);
 
 /* The number of the next handle. Numbers are reserved on disk in blocks, so that most calls

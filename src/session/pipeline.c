@@ -95,8 +95,10 @@ bool pipeline_stop(struct pipeline *pipeline)
 {
     struct service *service = &pipeline->service;
 
+    if (!service->loop)
+        return true; /* not even begun */
     end_clients(service);
-    if (!sched_stop(service->sched, STOP_TIMEOUT_MS))
+    if (service->sched && !sched_stop(service->sched, STOP_TIMEOUT_MS))
         return false;
     service->writer = writer_stop(service->writer); /* lets the last sessions go */
     loop_deliver(service->loop);

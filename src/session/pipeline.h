@@ -27,6 +27,6 @@ int pipeline_start(struct pipeline *pipeline, struct loop *loop,
 /* No more requests are taken; the loop ends as soon as all replies are sent. */
 void pipeline_drain(struct pipeline *pipeline);
 
-/* After the loop's end: ends all clients and the threads. False: some worker is blocked for good, and
+/* After the loop's end, or behind a start that failed: ends all clients and the threads. False: some worker is blocked for good, and
  * what it may use must stay. */
 bool pipeline_stop(struct pipeline *pipeline);

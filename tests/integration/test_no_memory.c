@@ -5,6 +5,9 @@
 #include "fixture.h"
 
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define LARGE      (48 * MIB)
@@ -105,6 +108,68 @@ static void reply_that_does_not_fit_is_an_error(void **state)
     client_close(&client);
 }
 
+/* True if it answers a ping within the patience; false if it has ended. */
+static bool serves(struct agent_process *agent, int *ret_status)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int64_t deadline = monotonic_ms() + PATIENCE_MS;
+    struct client client;
+
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", agent->socket);
+    while (monotonic_ms() < deadline) {
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        const char *line = NULL;
+
+        client_from_fd(&client, fd);
+        if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+            send(fd, PING "\n", strlen(PING) + 1, MSG_NOSIGNAL) > 0)
+            line = client_line_or_end(&client);
+        if (line)
+            assert_string_equal(line, PONG);
+        client_close(&client);
+        if (line)
+            return true;
+        if (waitpid(agent->pid, ret_status, WNOHANG) == agent->pid)
+            return false;
+        nap_ms(2);
+    }
+    fail_msg("neither serves nor ends");
+    return false;
+}
+
+/* Each amount of address space, from far too little to enough: wherever it is used up (memory,
+ * threads), the start fails with a status, and never by a signal. */
+static void a_start_without_memory_ends_in_order(void **state)
+{
+    struct agent_process *agent = *state;
+    struct rlimit before, limit;
+    bool served = false;
+    size_t failed = 0;
+
+    if (SANITIZED)
+        skip();
+    assert_int_equal(getrlimit(RLIMIT_AS, &before), 0);
+    for (uint64_t room = 8 * MIB; !served && room < 1024 * MIB; room += room / 16) {
+        const char *options[] = {
+            "-m", "unix-listen", "-p", agent->socket, "-t", agent->dir, NULL
+        };
+        int status = 0;
+
+        limit = (struct rlimit){ .rlim_cur = room, .rlim_max = before.rlim_max };
+        assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+        agent_spawn_raw(agent, options);
+        assert_int_equal(setrlimit(RLIMIT_AS, &before), 0);
+        served = serves(agent, &status);
+        if (served)
+            status = agent_terminate(agent);
+        else
+            assert_true(WIFEXITED(status) && WEXITSTATUS(status) != 0);
+        failed += !served;
+    }
+    assert_true(served);
+    assert_true(failed > 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +177,8 @@ int main(void)
                                         teardown_agent),
         cmocka_unit_test_setup_teardown(reply_that_does_not_fit_is_an_error, setup_agent,
                                         teardown_agent),
+        cmocka_unit_test_setup_teardown(a_start_without_memory_ends_in_order, setup_dir,
+                                        teardown_dir),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -101,9 +101,9 @@ static void a_background_child_outlives_the_program_that_started_it(void **dir)
              "(while [ ! -e %s ]; do sleep 0.01; done; echo one; echo two >&2;"
              " head -c 200000 /dev/zero && echo three && touch %s) & echo begun",
              tempdir_path(dir, "go"), tempdir_path(dir, "end"));
-    assert_int_equal(spawn_run((const char *const[]){ "/bin/sh", "-c", script, NULL }, NULL,
-                               LIMIT_MS, &result),
-                     0);
+    assert_int_equal(
+        spawn_run((const char *const[]){ "/bin/sh", "-c", script, NULL }, NULL, LIMIT_MS, &result),
+        0);
     assert_true(result.exited);
     assert_string_equal(buf_terminate(&result.output), "begun\n");
     assert_int_equal(drain_count(), 1);

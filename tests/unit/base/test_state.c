@@ -349,6 +349,20 @@ static void nothing_is_written_at_start_and_end_while_the_marker_is_there(void *
 static struct state *shared;
 static _Atomic unsigned char given[THREADS * HANDLES_EACH];
 
+/* The end beside threads that are stuck: they may take numbers yet. */
+static void a_sync_writes_the_exact_number_and_ends_nothing(void **dir)
+{
+    struct state *state = open_state(dir);
+
+    assert_int_equal(next_handle(state), 1000);
+    state_sync(state);
+    assert_string_equal(tempdir_read(dir, "qga.state"), "[global]\nfd_counter=1001\n");
+    assert_int_equal(next_handle(state), 1001);
+    assert_string_equal(tempdir_read(dir, "qga.state"), "[global]\nfd_counter=1257\n");
+    state_close(state);
+    assert_string_equal(tempdir_read(dir, "qga.state"), "[global]\nfd_counter=1002\n");
+}
+
 static void *take_handles(void *arg)
 {
     for (int i = 0; i < HANDLES_EACH; i++) {
@@ -399,6 +413,7 @@ int main(void)
         TEST_IN_TEMPDIR(a_full_disk_takes_the_marker_all_the_same),
         TEST_IN_TEMPDIR(marker_keeps_its_text_across_openings),
         TEST_IN_TEMPDIR(nothing_is_written_at_start_and_end_while_the_marker_is_there),
+        TEST_IN_TEMPDIR(a_sync_writes_the_exact_number_and_ends_nothing),
         TEST_IN_TEMPDIR(threads_get_each_number_once),
         cmocka_unit_test(closing_nothing_is_fine),
     };

@@ -34,7 +34,7 @@ static struct timespec monotonic_in(int64_t ms)
 
     clock_gettime(CLOCK_MONOTONIC, &at);
     at.tv_sec += ms / 1000;
-    at.tv_nsec += ms % 1000 * NSEC_PER_MSEC;
+    at.tv_nsec += (long)(ms % 1000 * NSEC_PER_MSEC);
     if (at.tv_nsec >= NSEC_PER_SEC) {
         at.tv_sec++;
         at.tv_nsec -= NSEC_PER_SEC;
@@ -129,9 +129,10 @@ void freeze_timer_disarm(void)
     PTOK(pthread_mutex_unlock(&timer.lock));
 }
 
-void freeze_timer_finish(void)
+bool freeze_timer_finish(void)
 {
     struct timespec limit = monotonic_in(freeze_limits.patience_ms);
+    bool ended;
     int r = 0;
 
     freeze_timer_disarm();
@@ -139,5 +140,7 @@ void freeze_timer_finish(void)
     timer.finished = true;
     while (timer.running && r == 0)
         r = pthread_cond_clockwait(&timer.changed, &timer.lock, CLOCK_MONOTONIC, &limit);
+    ended = !timer.running;
     PTOK(pthread_mutex_unlock(&timer.lock));
+    return ended;
 }

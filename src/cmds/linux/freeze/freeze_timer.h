@@ -16,5 +16,6 @@ typedef bool freeze_timer_fn(const struct freeze_job *job);
 int freeze_timer_arm(const struct freeze_job *job, int64_t timeout_ms, freeze_timer_fn *fire);
 /* Waits for nothing: a thaw that has begun goes on. */
 void freeze_timer_disarm(void);
-/* Disarms and waits for the thread's end, so long as it does not take over `patience_ms`. */
-void freeze_timer_finish(void);
+/* Disarms and waits for the thread's end, so long as it does not take over `patience_ms`: false if
+ * it is still in a thaw then. */
+bool freeze_timer_finish(void);

@@ -154,7 +154,7 @@ static struct timespec time_in(int64_t ms)
 
     clock_gettime(CLOCK_MONOTONIC, &at);
     at.tv_sec += ms / 1000;
-    at.tv_nsec += ms % 1000 * NSEC_PER_MSEC;
+    at.tv_nsec += (long)(ms % 1000 * NSEC_PER_MSEC);
     if (at.tv_nsec >= NSEC_PER_SEC) {
         at.tv_sec++;
         at.tv_nsec -= NSEC_PER_SEC;
@@ -205,7 +205,7 @@ void freeze_turn_await(int64_t timeout_ms)
     int r = 0;
 
     lock();
-    while (turn.op != OP_NONE && r == 0)
+    while (turn.op != OP_NONE && !(turn.op == OP_FREEZE && ga_is_frozen()) && r == 0)
         r = pthread_cond_clockwait(&turn.changed, &turn.lock, CLOCK_MONOTONIC, &limit);
     unlock();
 }

@@ -35,7 +35,8 @@ void freeze_turn_undo(void);
  * is in progress does not end. */
 int freeze_turn_thaw(struct cmd_error *reterr);
 
-/* Waits for the end of whatever is in progress, `timeout_ms` at most. */
+/* Once no freeze can begin: waits for the end of whatever is in progress, `timeout_ms` at most. A
+ * freeze that is at its filesystems is not waited for: a thaw stops it, or goes round it. */
 void freeze_turn_await(int64_t timeout_ms);
 
 /* True for the filesystem whose freeze was overtaken and has not come back. */

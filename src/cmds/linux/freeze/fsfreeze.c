@@ -98,18 +98,20 @@ void fsfreeze_resume(const struct cmd_env *env, struct state *state)
         log_err("fsfreeze: no timer for the automatic thaw: %s", err_text(r));
 }
 
-void fsfreeze_finish(const struct cmd_env *env)
+bool fsfreeze_finish(const struct cmd_env *env)
 {
     CLEANUP(cmd_error_done) struct cmd_error error = { 0 };
     struct freeze_job job = job_of(env);
     int64_t count;
+    bool ended;
 
     ga_frozen_close();
     freeze_turn_await(env->freeze->hook_timeout_sec * freeze_limits.second_in_ms);
     if (ga_is_frozen() && freeze_thaw(&job, &count, &error) < 0)
         log_err("failed to clean up frozen filesystems: %s", error.text ? error.text : "no memory");
-    freeze_timer_finish();
+    ended = freeze_timer_finish();
     freeze_reserve_use();
+    return ended;
 }
 
 int fsfreeze_thaw_left(const struct cmd_env *env, struct state *state, int64_t *ret_count,

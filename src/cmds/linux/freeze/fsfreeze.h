@@ -27,8 +27,9 @@ void fsfreeze_resume(const struct cmd_env *env, struct state *state);
 
 /* A clean end of the agent, or loss of its channel: no freeze begins any more, one that is in its
  * hook is waited for (it fails behind it, and its thaw hook runs), and what is frozen is thawed.
- * Blocks for the time limits of the hooks at most. */
-void fsfreeze_finish(const struct cmd_env *env);
+ * Blocks for the time limits of the hooks at most. False: the thread of the automatic thaw is stuck,
+ * and may touch `env->freeze` and the state yet. */
+bool fsfreeze_finish(const struct cmd_env *env);
 
 /* `qemu-ga --thaw`, for whoever ends an agent by force: thaws if the marker is there, with the thaw
  * hook. 0 and how many filesystems, or -1. After ga_frozen_init(), without any other thread. */

@@ -2,7 +2,7 @@
  * Filesystems that are frozen and thawed in memory only, in place of cmds/linux/fs_ops.c's ioctls.
  *
  * What was done is written down as "+/target" (frozen) and "-/target" (thawed), in order. A freeze
- * of `hang_on` waits until fake_fs_release(), as a FIFREEZE of a dead disk does.
+ * of `hang_on`, or a thaw of `hang_thaw_on`, waits until fake_fs_release(), as a FIFREEZE of a dead disk does.
  */
 #pragma once
 
@@ -31,7 +31,7 @@ static struct {
     } fs[FAKE_FS_MAX];
     size_t count;
     char done[1024];
-    const char *hang_on, *fail_on, *fail_open_on, *fail_thaw_on;
+    const char *hang_on, *hang_thaw_on, *fail_on, *fail_open_on, *fail_thaw_on;
     int error;
     bool hanging, released;
 } fake = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
@@ -106,6 +106,11 @@ static inline int fake_thaw(int fd)
     int r = -EINVAL;
 
     PTOK(pthread_mutex_lock(&fake.lock));
+    if (fake.hang_thaw_on && strcmp(fake.fs[i].target, fake.hang_thaw_on) == 0) {
+        fake.hanging = true;
+        PTOK(pthread_cond_broadcast(&fake.changed));
+        fake_wait(&fake.released);
+    }
     if (fake.fail_thaw_on && strcmp(fake.fs[i].target, fake.fail_thaw_on) == 0) {
         r = -fake.error;
     } else if (fake.fs[i].frozen) {
@@ -161,7 +166,7 @@ static inline void fake_fs_reset(void)
     memset(fake.fs, 0, sizeof(fake.fs));
     fake.count = 0;
     fake.done[0] = '\0';
-    fake.hang_on = fake.fail_on = fake.fail_open_on = fake.fail_thaw_on = NULL;
+    fake.hang_on = fake.hang_thaw_on = fake.fail_on = fake.fail_open_on = fake.fail_thaw_on = NULL;
     fake.hanging = fake.released = false;
     PTOK(pthread_mutex_unlock(&fake.lock));
     fs_ops.open = fake_open;

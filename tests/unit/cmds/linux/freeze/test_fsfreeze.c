@@ -888,6 +888,47 @@ static void an_end_thaws_what_is_frozen_with_its_hook(void **state)
     assert_false(state_marker_get(guest->store, NULL, 0));
 }
 
+/* A FIFREEZE that hangs is gone round; only hooks are waited for as long as they may take. */
+static void an_end_does_not_wait_for_a_stuck_freeze(void **state)
+{
+    struct guest *guest = *state;
+    struct freezer freezer;
+
+    guest->config.hook_timeout_sec = 1000;
+    freeze_limits.patience_ms = 20;
+    fake.hang_on = "/boot";
+    freezer_start(&freezer, guest);
+    fake_fs_wait_hanging();
+    assert_true(fsfreeze_finish(&guest->env));
+    assert_status(guest, "thawed");
+    fake_fs_release();
+    freezer_join(&freezer, "failed to freeze /boot in time: the guest was thawed meanwhile");
+    assert_int_equal(fake_fs_frozen_count(), 0);
+    assert_false(state_marker_get(guest->store, NULL, 0));
+}
+
+/* The end is told of a thread that is still in its thaw: what it uses must stay. */
+static void an_end_beside_a_stuck_automatic_thaw_says_so(void **state)
+{
+    struct guest *guest = *state;
+    struct freeze_job job = { .root = &guest->tree.root, .config = &guest->config };
+
+    guest->config.hook_timeout_sec = 0;
+    fake.hang_thaw_on = "/boot";
+    assert_int_equal(freeze(guest), 3);
+    assert_int_equal(freeze_thaw_after(&job, 0), 0);
+    fake_fs_wait_hanging();
+    freeze_limits.patience_ms = 20;
+    assert_false(fsfreeze_finish(&guest->env));
+    assert_status(guest, "frozen");
+    state_sync(guest->store);
+    fake_fs_release();
+    freeze_limits.patience_ms = 10000;
+    assert_true(fsfreeze_finish(&guest->env));
+    assert_status(guest, "thawed");
+    assert_false(state_marker_get(guest->store, NULL, 0));
+}
+
 static void a_stuck_freeze_is_overtaken_by_a_thaw(void **state)
 {
     struct guest *guest = *state;
@@ -1008,6 +1049,8 @@ int main(void)
         CASE(an_end_during_the_freeze_hook_calls_the_freeze_off),
         CASE(an_end_leaves_a_queued_freeze_no_chance),
         CASE(an_end_thaws_what_is_frozen_with_its_hook),
+        CASE(an_end_does_not_wait_for_a_stuck_freeze),
+        CASE(an_end_beside_a_stuck_automatic_thaw_says_so),
         CASE(a_stuck_freeze_is_overtaken_by_a_thaw),
         CASE(a_stuck_freeze_that_fails_at_last_needs_no_thaw),
         CASE(a_stuck_freeze_is_thawed_by_the_timer),
