@@ -8,6 +8,7 @@
 #include "base/block.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "cmds/policy.h"
 #include "cmds/table.h"
 #include "config/load.h"
 #include "io/channel.h"
@@ -26,9 +27,15 @@ static const char *default_path(const char *name)
     return channel_method_parse(name, &method) == 0 ? channel_default_path(method) : NULL;
 }
 
+static unsigned check_names(const char *key, const char *const *names)
+{
+    return policy_check_names(&all_commands, key, names);
+}
+
 static const struct config_parts parts = {
     .command_name = command_name,
     .default_path = default_path,
+    .check_names = check_names,
 };
 
 /* Opens everything and, as a daemon, detaches. 0, or -1 with a log line. */

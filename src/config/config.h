@@ -62,4 +62,6 @@ struct config_parts {
     const char *(*command_name)(size_t index); /* NULL: there are not so many */
     /* The path that a method has by itself. NULL: it needs one, or there is no such method. */
     const char *(*default_path)(const char *method);
+    /* Warns of each name of the list `key` that is no command. How many. */
+    unsigned (*check_names)(const char *key, const char *const *names);
 };

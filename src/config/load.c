@@ -243,8 +243,11 @@ enum config_result config_load(int argc, char **argv, const struct config_parts 
         return result;
     if (complete_path(ret_config, parts) < 0)
         return CONFIG_FAILED;
-    if (dump)
+    if (dump) {
+        parts->check_names("block-rpcs", (const char *const *)ret_config->block_rpcs);
+        parts->check_names("allow-rpcs", (const char *const *)ret_config->allow_rpcs);
         return print_config(ret_config);
+    }
     return is_strict_enough(ret_config) ? CONFIG_RUN : CONFIG_FAILED;
 }
 

@@ -192,6 +192,22 @@ static void the_environment_names_the_file_and_it_may_be_missing(void **state)
     unsetenv("QGA_CONF");
 }
 
+/* Whoever tries a configuration hears of what does nothing in it. */
+static void a_dump_warns_of_names_that_are_no_command(void **state)
+{
+    static const char text[] = "[general]\nblock-rpcs=guest-exce\n";
+    const char *path = agent_path(*state, "config");
+    const char *const arguments[] = { "-c", path, "-a", "guest-pong", "-D", NULL };
+    char *output;
+
+    write_file(path, text, strlen(text));
+    assert_int_equal(run_agent(arguments, &output), 0);
+    assert_true(reply_has(output, "did you mean 'guest-exec'?"));
+    assert_true(reply_has(output, "did you mean 'guest-ping'?"));
+    assert_true(reply_has(output, "\nblock-rpcs=guest-exce"));
+    free(output);
+}
+
 /* What both print is a configuration that both read. */
 static void the_reference_reads_a_dumped_configuration(void **state)
 {
@@ -249,6 +265,7 @@ int main(void)
         IN_DIR(a_broken_configuration_is_reported),
         IN_DIR(the_command_line_beats_the_file_and_lists_add_up),
         IN_DIR(the_environment_names_the_file_and_it_may_be_missing),
+        IN_DIR(a_dump_warns_of_names_that_are_no_command),
         IN_DIR(the_reference_reads_a_dumped_configuration),
         IN_DIR(the_old_blacklist_gives_a_warning),
     };

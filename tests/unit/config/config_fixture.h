@@ -126,9 +126,19 @@ static inline const char *fixture_default_path(const char *method)
     return strcmp(method, "isa-serial") == 0 ? "/dev/ttyS0" : NULL;
 }
 
+static inline unsigned fixture_check_names(const char *key, const char *const *names)
+{
+    unsigned wrong = 0;
+
+    for (size_t i = 0; names && names[i]; i++)
+        wrong += strncmp(names[i], "guest-", 6) != 0;
+    return wrong;
+}
+
 static const struct config_parts fixture_parts = {
     .command_name = fixture_command_name,
     .default_path = fixture_default_path,
+    .check_names = fixture_check_names,
 };
 
 static inline enum config_result fixture_load(struct fixture *f, struct config *config, ...)
