@@ -218,21 +218,45 @@ static int compare_names(const void *left, const void *right)
     return strcmp(*(char *const *)left, *(char *const *)right);
 }
 
+/* Marks the filesystems that `names` (sorted) lead to. With `reached_only`, a mount that another one
+ * hides is meant only where its name leads to none (its filesystem is what cannot be reached). */
+static int mark_named(const struct mounts *mounts, const char **names, size_t name_count,
+                      bool reached_only, bool *named)
+{
+    CLEANUP(free_ptr) bool *leads = calloc(name_count + 1, sizeof(*leads));
+
+    if (!leads)
+        return -ENOMEM;
+    for (int hidden = 0; hidden <= 1; hidden++) {
+        for (size_t i = 0; i < mounts->count; i++) {
+            const struct mount *mount = &mounts->items[i];
+            const char **found;
+
+            if ((mount->reach == MOUNT_HIDDEN) != hidden)
+                continue;
+            found = bsearch(&mount->target, names, name_count, sizeof(*names), compare_names);
+            if (!found || (hidden && reached_only && leads[found - names]))
+                continue;
+            leads[found - names] = !hidden;
+            named[mount->first] = true;
+        }
+    }
+    return 0;
+}
+
 /* Goes through the order and keeps those with a mount named in `names`, or those without. */
 static int filter(struct freeze_plan *plan, const char **names, size_t name_count, bool keep_named)
 {
     CLEANUP(free_ptr) bool *named = calloc(plan->mounts.count + 1, sizeof(*named));
     size_t kept = 0;
+    int r;
 
     if (!named)
         return -ENOMEM;
     qsort(names, name_count, sizeof(*names), compare_names);
-    for (size_t i = 0; i < plan->mounts.count; i++) {
-        const struct mount *mount = &plan->mounts.items[i];
-
-        if (bsearch(&mount->target, names, name_count, sizeof(*names), compare_names))
-            named[mount->first] = true;
-    }
+    r = mark_named(&plan->mounts, names, name_count, keep_named, named);
+    if (r < 0)
+        return r;
     for (size_t i = 0; i < plan->count; i++)
         if (named[plan->order[i]] == keep_named)
             plan->order[kept++] = plan->order[i];

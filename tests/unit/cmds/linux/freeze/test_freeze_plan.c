@@ -79,6 +79,39 @@ static void order_holds_though_the_filesystem_between_is_not_frozen(void **state
     ASSERT_ORDER(&plan, "/mnt/deep", "/srv/data");
 }
 
+/* A name is what its path leads to: not also what is hidden there, and mounted elsewhere. */
+static void a_name_means_what_it_leads_to(void **state)
+{
+    static const char table[] = "1 0 8:1 / / rw - ext4 a rw\n"
+                                "2 1 8:2 / /data rw - ext4 b rw\n"
+                                "3 1 8:3 / /data rw - ext4 c rw\n"
+                                "4 1 8:2 / /elsewhere rw - ext4 b rw\n"
+                                "5 1 8:4 / /lost/disk rw - ext4 d rw\n"
+                                "6 1 0:9 / /lost rw - tmpfs e rw\n";
+    CLEANUP(freeze_plan_done) struct freeze_plan plan = { 0 };
+    CLEANUP(freeze_plan_done) struct freeze_plan lost = { 0 };
+    static const char *const excluded[] = { "/data", NULL };
+    struct guest_tree tree;
+
+    tree_init(&tree);
+    tree_write(&tree, "/proc/self/mountinfo", table, 0644);
+    assert_int_equal(freeze_plan_make(&tree.root, &plan), 0);
+    KEEP(&plan, "/data");
+    ASSERT_ORDER(&plan, "/data");
+    assert_int_equal(plan.mounts.items[plan.order[0]].minor, 3);
+    freeze_plan_done(&plan);
+    /* a name that leads nowhere is not forgotten: the freeze will say so */
+    assert_int_equal(freeze_plan_make(&tree.root, &lost), 0);
+    KEEP(&lost, "/lost/disk");
+    ASSERT_ORDER(&lost, "/lost/disk");
+    freeze_plan_done(&lost);
+    /* an exclusion takes all that ever had the name */
+    assert_int_equal(freeze_plan_make(&tree.root, &plan), 0);
+    assert_int_equal(freeze_plan_drop(&plan, excluded), 0);
+    ASSERT_ORDER(&plan, "/lost/disk", "/");
+    tree_done(&tree);
+}
+
 static void an_empty_list_keeps_nothing(void **state)
 {
     CLEANUP(freeze_plan_done) struct freeze_plan plan = plan_machine();
@@ -213,6 +246,7 @@ int main(void)
         cmocka_unit_test(a_later_bind_mount_names_its_filesystem),
         cmocka_unit_test(a_later_subvolume_names_its_filesystem),
         cmocka_unit_test(order_holds_though_the_filesystem_between_is_not_frozen),
+        cmocka_unit_test(a_name_means_what_it_leads_to),
         cmocka_unit_test(an_empty_list_keeps_nothing),
         cmocka_unit_test(excluded_mountpoints_drop_their_filesystem),
         cmocka_unit_test(devices_that_go_in_circles_end),
