@@ -3,7 +3,9 @@
  */
 #include "fixture.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define FILE_REQUEST(command, arguments)                                                           \
     "{\"execute\":\"guest-file-" command "\",\"arguments\":{" arguments "}}"
@@ -291,6 +293,66 @@ static void handles_are_bounded(void **state)
     agent_end(&agent);
 }
 
+/* SIGXFSZ is ignored: the write is an error, and a program of the host's has the default again. */
+static void a_limit_of_file_sizes_is_an_error_and_not_the_end(void **state)
+{
+    static const struct rlimit limit = { .rlim_cur = 4096, .rlim_max = RLIM_INFINITY };
+    struct agent_process *agent = *state;
+    CLEANUP(free_ptr) char *text = base64_of((char[8192]){ 0 }, 8192);
+    struct client client;
+    int64_t handle;
+
+    client_open(&client, agent);
+    handle = client_file_open(&client, agent_path(agent, "large"), "w");
+    assert_int_equal(prlimit(agent->pid, RLIMIT_FSIZE, &limit, NULL), 0);
+    client_ask(&client,
+               "{\"execute\":\"guest-file-write\",\"arguments\":{\"handle\":%" PRId64
+               ",\"buf-b64\":\"%s\"}}",
+               handle, text);
+    assert_true(reply_has(client.line, "File too large"));
+    client_expect(&client, PING, PONG);
+    client_close(&client);
+}
+
+/* Users can make these in directories that the host writes to. */
+static void a_fifo_without_another_end_does_not_hold_an_open(void **state)
+{
+    struct client client;
+    const char *path = agent_path(*state, "fifo");
+
+    client_open(&client, *state);
+    assert_int_equal(mkfifo(path, 0666), 0);
+    assert_true(client_file_open(&client, path, "r") >= 1000);
+    assert_true(client_file_open(&client, path, "w") >= 1000); /* the first one reads */
+    assert_int_equal(mkfifo(agent_path(*state, "alone"), 0666), 0);
+    client_ask(&client,
+               "{\"execute\":\"guest-file-open\",\"arguments\":{\"path\":\"%s\",\"mode\":\"a\"}}",
+               agent_path(*state, "alone"));
+    assert_true(reply_has(client.line, "No such device or address"));
+    client_close(&client);
+}
+
+static void a_link_that_points_nowhere_makes_no_file(void **state)
+{
+    static const char *const modes[] = { "w", "a", "w+", "a+" };
+    struct client client;
+    const char *link = agent_path(*state, "link"), *target = agent_path(*state, "target");
+
+    client_open(&client, *state);
+    assert_int_equal(symlink(target, link), 0);
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+        client_ask(
+            &client,
+            "{\"execute\":\"guest-file-open\",\"arguments\":{\"path\":\"%s\",\"mode\":\"%s\"}}",
+            link, modes[i]);
+        assert_true(reply_has(client.line, "No such file or directory"));
+        assert_int_equal(access(target, F_OK), -1);
+    }
+    write_file(target, "x", 1);
+    assert_true(client_file_open(&client, link, "r") >= 1000);
+    client_close(&client);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup_agent, teardown_agent)
 
 int main(void)
@@ -307,6 +369,9 @@ int main(void)
         CASE(directions_are_kept_apart),
         CASE(the_count_of_handles_survives_restarts),
         cmocka_unit_test(handles_are_bounded),
+        CASE(a_limit_of_file_sizes_is_an_error_and_not_the_end),
+        CASE(a_fifo_without_another_end_does_not_hold_an_open),
+        CASE(a_link_that_points_nowhere_makes_no_file),
     };
 
     return cmocka_run_group_tests_name("files", tests, NULL, NULL);
