@@ -106,12 +106,16 @@ static void refused_call_is_reported_with_or_without_target(void **dir)
     audit_refused(row("guest-exec"), NULL);
     audit_begin(row("guest-exec"), &args);
     audit_begin(row("guest-suspend-ram"), NULL);
+    audit_begin(row("guest-shutdown"), NULL);
+    audit_begin(row("guest-fsfreeze-freeze"), NULL);
     log_done();
     assert_non_null(
         strstr(tempdir_read(dir, "log"), "guest-exec refused, path: \"/bin/sh\", args: []\n"));
     assert_non_null(strstr(tempdir_read(dir, "log"), "guest-exec refused\n"));
     assert_null(strstr(tempdir_read(dir, "log"), "guest-exec begins"));
     assert_non_null(strstr(tempdir_read(dir, "log"), "guest-suspend-ram begins\n"));
+    assert_non_null(strstr(tempdir_read(dir, "log"), "guest-shutdown begins\n"));
+    assert_non_null(strstr(tempdir_read(dir, "log"), "guest-fsfreeze-freeze begins\n"));
 }
 
 /* Who adds a command that changes the guest says what it is about. */

@@ -111,7 +111,7 @@ static enum outcome undo_overtaken(const struct mount *mount, int fd, int r,
                 "trying again",
                 mount->target, err_text(r));
         nanosleep(&(struct timespec){ .tv_sec = pause_ms / 1000,
-                                      .tv_nsec = pause_ms % 1000 * NSEC_PER_MSEC },
+                                      .tv_nsec = (long)(pause_ms % 1000 * NSEC_PER_MSEC) },
                   NULL);
         r = 0;
     }
@@ -249,7 +249,6 @@ int freeze_run(const struct freeze_job *job, const struct arg_str_list *names, i
 
     if (freeze_turn_begin(reterr) < 0)
         return -1;
-    log_audit("guest-fsfreeze called");
     if (freeze_hook(job, "freeze", &hook_ran, reterr) == 0)
         outcome = freeze_all(&round, names, reterr);
     if (outcome == FREEZE_OVERTAKEN)

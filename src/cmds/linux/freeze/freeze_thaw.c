@@ -218,7 +218,6 @@ static int thaw_all(const struct freeze_job *job, int64_t *ret_count, struct cmd
         r = thaw_own(job, ret_count, reterr);
     if (r < 0)
         return r;
-    log_audit("guest-fsthaw called, thawed: %" PRId64, *ret_count);
     return frozen || *ret_count > 0 ? freeze_hook(job, "thaw", &ran, reterr) : 0;
 }
 

@@ -13,6 +13,7 @@
 #include "cmds/linux/freeze/freeze_turn.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 const struct arg_spec args_freeze_list[] = {
     ARG_OPT(ARG_STR_LIST, freeze_list_args, mountpoints, "mountpoints"),
@@ -98,17 +99,26 @@ void fsfreeze_resume(const struct cmd_env *env, struct state *state)
         log_err("fsfreeze: no timer for the automatic thaw: %s", err_text(r));
 }
 
-bool fsfreeze_finish(const struct cmd_env *env)
+static void thaw_at_end(const struct freeze_job *job)
 {
     CLEANUP(cmd_error_done) struct cmd_error error = { 0 };
-    struct freeze_job job = job_of(env);
     int64_t count;
+
+    if (freeze_thaw(job, &count, &error) < 0)
+        log_err("failed to clean up frozen filesystems: %s", error.text ? error.text : "no memory");
+    else
+        log_warn("fsfreeze: thawed %" PRId64 " filesystems at the agent's end", count);
+}
+
+bool fsfreeze_finish(const struct cmd_env *env)
+{
+    struct freeze_job job = job_of(env);
     bool ended;
 
     ga_frozen_close();
     freeze_turn_await(env->freeze->hook_timeout_sec * freeze_limits.second_in_ms);
-    if (ga_is_frozen() && freeze_thaw(&job, &count, &error) < 0)
-        log_err("failed to clean up frozen filesystems: %s", error.text ? error.text : "no memory");
+    if (ga_is_frozen())
+        thaw_at_end(&job);
     ended = freeze_timer_finish();
     freeze_reserve_use();
     return ended;

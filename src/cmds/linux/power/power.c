@@ -1,7 +1,6 @@
 /*
  * cmds/linux/power/power.c - guest-shutdown: the mode's own program, else shutdown(8).
  */
-#include "base/log.h"
 #include "cmds/linux/linux.h"
 #include "cmds/linux/program.h"
 
@@ -57,7 +56,6 @@ int cmd_shutdown(struct cmd_env *env, void *args, struct cmd_reply *reply)
     if (!mode)
         return cmd_fail(&reply->error, "mode is invalid (valid values are: "
                                        "halt|powerdown|reboot"); /* never closed in qemu-ga */
-    log_audit("guest-shutdown called, mode: %s", mode->name);
     r = run_for_mode(&env->root, mode, &result);
     if (r < 0)
         return cmd_fail_errno(&reply->error, r, "failed to execute %s or /sbin/shutdown",

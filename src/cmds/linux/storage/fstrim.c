@@ -1,7 +1,6 @@
 /*
  * cmds/linux/storage/fstrim.c - guest-fstrim: FITRIM on each filesystem, in parts between which it stops.
  */
-#include "base/log.h"
 #include "cmds/linux/fs_ops.h"
 #include "cmds/linux/linux.h"
 #include "cmds/linux/mount_walk.h"
@@ -137,7 +136,6 @@ int cmd_fstrim(struct cmd_env *env, void *args, struct cmd_reply *reply)
     const struct fstrim_args *trim = args;
     int r;
 
-    log_audit("guest-fstrim called");
     r = mounts_read(&env->root, &mounts);
     if (r == 0)
         r = mounts_find_reach(&mounts);
