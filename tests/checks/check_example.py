@@ -26,8 +26,9 @@ def section_of(page, title):
 
 
 def copy_tree(source, target):
-    """What git has, as it is now; without git, all but what was built."""
-    listed = subprocess.run(["git", "-C", source, "ls-files", "-z"], capture_output=True, check=False)
+    """What is or could be in git, as it is now; without git, all but what was built."""
+    listed = subprocess.run(["git", "-C", source, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+                            capture_output=True, check=False)
     if listed.returncode != 0:
         shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns("build", ".git"))
         return
