@@ -9,7 +9,7 @@
  *            child fails before, the parent exits 1. All that agent_start() opens was opened
  *            before, so the exit status covers it too. Descriptors stay valid over the fork, but a
  *            signalfd reports the signals of the process that put it into an epoll set: make it
- *            behind daemon_detach().
+ *            after daemon_detach().
  * Pid file   decimal and newline, mode 0600, a regular file with one name, never a link. It is
  *            locked before anything else is opened, by a lock of the open file description that
  *            goes to the child, which writes its pid; whoever does not get the lock has touched

@@ -15,7 +15,7 @@ static struct loop *loop_of(const struct listener *listener)
     return listener->origin->service->loop;
 }
 
-/* At the start, when a client has left, and behind a pause. */
+/* At the start, when a client has left, and after a pause. */
 static void accept_again(struct listener *listener)
 {
     int fd = channel_listen_fd(listener->channel);

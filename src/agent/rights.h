@@ -11,5 +11,5 @@
  * may change. 0, or -1 with a log line: there was something, and the configuration is strict. */
 int rights_check(const struct config *config);
 
-/* An audit line with the commands that are refused, if there are any. Behind log_init(). */
+/* An audit line with the commands that are refused, if there are any. After log_init(). */
 void rights_log(const struct config *config);

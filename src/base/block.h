@@ -1,5 +1,5 @@
 /*
- * Large blocks of memory: used again while large messages come in a row, given back behind them.
+ * Large blocks of memory: used again while large messages come in a row, given back after them.
  *
  * A payload of megabytes goes through buffers of its size for a few milliseconds. To have the
  * kernel map and clear them anew costs more than all that is done with the bytes. So while blocks

@@ -18,7 +18,7 @@
 /* Before the command runs. */
 void audit_begin(const struct command *command, const void *args);
 
-/* Behind it. `error` with text NULL: it worked, and `value` (may be NULL) is the JSON text of what
+/* After it. `error` with text NULL: it worked, and `value` (may be NULL) is the JSON text of what
  * the host gets, which is shown if it is short. */
 void audit_end(const struct command *command, const void *args, const struct cmd_error *error,
                const char *value, size_t value_len);
