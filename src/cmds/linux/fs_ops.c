@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 /* Opens for reading what an O_PATH descriptor stands for, without a path that could lead elsewhere
@@ -55,6 +56,47 @@ static int real_open(const struct sysroot *root, const struct mount *mount)
     if (!is_of_mount(&found, mount))
         return -ESTALE;
     return reopen(fd, found.stx_mode);
+}
+
+static bool is_device_of(const char *path, const struct mount *mount)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISBLK(st.st_mode) &&
+           st.st_rdev == makedev(mount->major, mount->minor);
+}
+
+static bool fs_config(int context, unsigned command, const char *key, const char *value)
+{
+    return syscall(SYS_fsconfig, context, command, key, value, 0) == 0;
+}
+
+/* A mount of the device, read-only or not as the filesystem is: the other way round is EBUSY. */
+static int mount_device(const char *device, const char *fstype, bool read_only)
+{
+    CLEANUP(fd_closep) int context = (int)syscall(SYS_fsopen, fstype, FSOPEN_CLOEXEC);
+
+    if (context < 0 || !fs_config(context, FSCONFIG_SET_STRING, "source", device) ||
+        (read_only && !fs_config(context, FSCONFIG_SET_FLAG, "ro", NULL)) ||
+        !fs_config(context, FSCONFIG_CMD_CREATE, NULL, NULL))
+        return -errno;
+    return (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, 0);
+}
+
+static int real_open_hidden(const struct sysroot *root, const struct mount *mount)
+{
+    CLEANUP(fd_closep) int tree = -1;
+    char device[SYSROOT_PATH_MAX];
+    int fd;
+
+    if (strncmp(mount->source, "/dev/", 5) != 0 || sysroot_path(root, mount->source, device) < 0 ||
+        !is_device_of(device, mount))
+        return -ESTALE;
+    tree = mount_device(device, mount->fstype, false);
+    if (tree == -EBUSY)
+        tree = mount_device(device, mount->fstype, true);
+    fd = tree < 0 ? -1 : reopen(tree, S_IFDIR);
+    return fd < 0 ? -ESTALE : fd;
 }
 
 static int real_detach(int fd)
@@ -115,6 +157,7 @@ static int real_backing_device(const struct sysroot *root, const char *loop, uns
 
 struct fs_ops fs_ops = {
     .open = real_open,
+    .open_hidden = real_open_hidden,
     .detach = real_detach,
     .freeze = real_freeze,
     .thaw = real_thaw,

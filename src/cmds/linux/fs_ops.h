@@ -17,6 +17,9 @@ struct fs_ops {
      * -ESTALE: the path leads to another filesystem, since something is mounted over it (-EACCES: a
      * FUSE, perhaps). -ENXIO: what is mounted is neither a directory nor a regular file. */
     int (*open)(const struct sysroot *root, const struct mount *mount);
+    /* The same of a filesystem that no path leads to, by a new mount of its device that nobody
+     * sees; the kernel hands out the filesystem that is there. -ESTALE: that cannot be had. */
+    int (*open_hidden)(const struct sysroot *root, const struct mount *mount);
     /* The same filesystem through a mount that nobody sees, so that the descriptor is no hindrance
      * to umount(8). */
     int (*detach)(int fd);

@@ -102,6 +102,8 @@ static int thaw_mount(const struct freeze_job *job, const struct mounts *mounts,
     int fd = fs_open(job->root, mounts, index);
     int r;
 
+    if (fd == -ESTALE) /* it may have been frozen before it was hidden */
+        fd = fs_ops.open_hidden(job->root, &mounts->items[index]);
     if (fd < 0)
         return fd;
     r = freeze_kept_thaw_fd(fd);
@@ -109,8 +111,8 @@ static int thaw_mount(const struct freeze_job *job, const struct mounts *mounts,
     return r;
 }
 
-/* True if the failure leaves the filesystem frozen as far as anybody knows. A mount that is hidden
- * was so when it was to be frozen; and who may not thaw could not freeze. */
+/* True if the failure leaves the filesystem frozen as far as anybody knows. What no path
+ * leads to, and no mount of its device either, was so when it was to be frozen; and who may not thaw could not freeze. */
 static bool counts(enum walk walk, int r)
 {
     return walk == WALK_INHERITED && r != -ESTALE && r != -ENXIO && r != -EACCES && r != -EPERM &&

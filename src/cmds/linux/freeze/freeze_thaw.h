@@ -10,6 +10,7 @@
  * resists  what this agent (or the one before, found by the marker) froze and what cannot be thawed
  *          keeps state, marker and timer, is an error that names it, and is tried again every
  *          FREEZE_RETRY_SEC.
+ * hidden   what was mounted over meanwhile is reached by another mount of its device.
  * thawed   a thaw that nothing is known to be frozen for walks the mount table all the same: after
  *          a crash, or a change of agents, it is the host's only way out.
  *

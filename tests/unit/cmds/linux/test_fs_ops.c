@@ -18,6 +18,7 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 
 #define SKIPPED          77
@@ -60,14 +61,25 @@ static bool make_filesystem(const char *image, int megabytes, const char *target
            RUN("mount", "-o", "loop", image, target);
 }
 
+/* The node of the filesystem's device, for the mount table below. */
+static void make_node(const char *name, dev_t device)
+{
+    char node[64];
+
+    mkdir(in_tree("/dev"), 0755);
+    snprintf(node, sizeof(node), "/dev/of-%s", name + 1);
+    assert_int_equal(mknod(in_tree(node), S_IFBLK | 0600, device), 0);
+}
+
 static void add_mount(struct buf *table, const char *name, const char *backing_file)
 {
     char path[64];
     struct stat st;
 
     assert_int_equal(stat(in_tree(name), &st), 0);
-    buf_printf(table, "1 0 %u:%u / %s rw - ext4 /dev/loop rw\n", major(st.st_dev), minor(st.st_dev),
-               name);
+    make_node(name, st.st_dev);
+    buf_printf(table, "1 0 %u:%u / %s rw - ext4 /dev/of-%s rw\n", major(st.st_dev),
+               minor(st.st_dev), name, name + 1);
     snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/loop/backing_file", major(st.st_dev),
              minor(st.st_dev));
     tree_write(&guest.tree, path, backing_file, 0644);
@@ -189,6 +201,34 @@ static void umount_lazily_and_a_mount_on_top_do_not_keep_it_frozen(void **state)
     assert_false(is_frozen("/outer"));
 }
 
+/* As after a restart: no descriptor is kept, and the paths lead to what was mounted since. */
+static void what_was_hidden_after_it_was_frozen_is_found_by_its_device(void **state)
+{
+    int fd = open(in_tree("/inner"), O_RDONLY | O_CLOEXEC);
+    struct statvfs fs;
+
+    assert_true(fd >= 0);
+    assert_int_equal(statvfs(guest.tree.dir, &fs), 0);
+    if (fs.f_flag & ST_NODEV)
+        skip();
+    assert_int_equal(ioctl(fd, FIFREEZE), 0);
+    assert_int_equal(mount("none", in_tree("/inner"), "tmpfs", 0, NULL), 0);
+    assert_int_equal(call(cmd_fsfreeze_thaw), 1);
+    assert_int_equal(umount2(in_tree("/inner"), 0), 0);
+    assert_false(is_frozen("/inner"));
+    close(fd);
+    /* read-only, which a mount of its device has to be then */
+    assert_int_equal(mount(NULL, in_tree("/inner"), NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+    fd = open(in_tree("/inner"), O_RDONLY | O_CLOEXEC);
+    assert_int_equal(ioctl(fd, FIFREEZE), 0);
+    assert_int_equal(mount("none", in_tree("/inner"), "tmpfs", 0, NULL), 0);
+    assert_int_equal(call(cmd_fsfreeze_thaw), 1);
+    assert_int_equal(umount2(in_tree("/inner"), 0), 0);
+    close(fd);
+    assert_int_equal(mount(NULL, in_tree("/inner"), NULL, MS_REMOUNT, NULL), 0);
+    assert_false(is_frozen("/inner"));
+}
+
 static void what_is_no_directory_and_no_file_is_not_opened(void **state)
 {
     struct mount special = { .target = (char[]){ "/fifo" }, .fstype = (char[]){ "ext4" } };
@@ -263,6 +303,7 @@ int main(void)
         cmocka_unit_test(thawed_filesystems_take_writes_again),
         cmocka_unit_test(a_frozen_filesystem_can_be_unmounted_and_is_thawed_all_the_same),
         cmocka_unit_test(umount_lazily_and_a_mount_on_top_do_not_keep_it_frozen),
+        cmocka_unit_test(what_was_hidden_after_it_was_frozen_is_found_by_its_device),
         cmocka_unit_test(what_is_no_directory_and_no_file_is_not_opened),
         cmocka_unit_test(what_somebody_else_froze_is_thawed_but_not_counted_as_frozen),
         cmocka_unit_test(a_mount_that_another_one_hides_is_not_opened),

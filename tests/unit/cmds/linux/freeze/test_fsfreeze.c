@@ -929,6 +929,29 @@ static void an_end_beside_a_stuck_automatic_thaw_says_so(void **state)
     assert_false(state_marker_get(guest->store, NULL, 0));
 }
 
+/* After a restart only the paths are left, and something was mounted there since. */
+static void what_an_earlier_agent_froze_is_thawed_though_it_is_hidden(void **state)
+{
+    struct mount data = { .target = (char[]){ "/data" }, .major = 8, .minor = 2 };
+    struct guest *guest = *state;
+    int64_t count;
+    int fd;
+
+    tree_write(&guest->tree, "/proc/self/mountinfo",
+               "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"
+               "2 1 8:2 / /data rw - ext4 /dev/sda2 rw\n"
+               "3 1 0:9 / /data rw - tmpfs x rw\n",
+               0644);
+    fd = fake_open(&guest->tree.root, &data);
+    assert_int_equal(fake_freeze(fd), 0);
+    fake.devices = true;
+    assert_int_equal(state_marker_set(guest->store, ""), 0);
+    ga_frozen_init(guest->store);
+    assert_int_equal(fsfreeze_thaw_left(&guest->env, guest->store, &count, NULL), 0);
+    assert_int_equal(count, 1);
+    assert_int_equal(fake_fs_frozen_count(), 0);
+}
+
 static void a_stuck_freeze_is_overtaken_by_a_thaw(void **state)
 {
     struct guest *guest = *state;
@@ -1051,6 +1074,7 @@ int main(void)
         CASE(an_end_thaws_what_is_frozen_with_its_hook),
         CASE(an_end_does_not_wait_for_a_stuck_freeze),
         CASE(an_end_beside_a_stuck_automatic_thaw_says_so),
+        CASE(what_an_earlier_agent_froze_is_thawed_though_it_is_hidden),
         CASE(a_stuck_freeze_is_overtaken_by_a_thaw),
         CASE(a_stuck_freeze_that_fails_at_last_needs_no_thaw),
         CASE(a_stuck_freeze_is_thawed_by_the_timer),
