@@ -269,32 +269,54 @@ static pid_t read_pid_file(const struct agent_process *agent)
     return pid;
 }
 
-static void the_pid_file_of_a_daemon_waits(void **state)
+/* A daemon that finds this marker. */
+static void launch_daemon(struct agent_process *agent, const char *marker)
 {
     const char *arguments[] = {
         "-d", "-m", "unix-listen", "-p", NULL, "-t", NULL, "-f", NULL, NULL
     };
+
+    agent_make_dir(agent);
+    arguments[4] = agent->socket;
+    arguments[6] = agent->dir;
+    arguments[8] = agent_path(agent, "pid");
+    write_file(agent_path(agent, MARKER), marker, strlen(marker));
+    prctl(PR_SET_CHILD_SUBREAPER, 1); /* so that the daemon becomes ours */
+    agent_spawn_raw(agent, arguments);
+    assert_int_equal(agent_wait(agent), 0);
+}
+
+/* Once there is a pid file. */
+static void end_daemon(struct agent_process *agent)
+{
+    agent->pid = read_pid_file(agent);
+    assert_true(agent->pid > 0);
+    assert_int_equal(agent_terminate(agent), 0);
+    assert_false(exists(agent, "pid"));
+    agent_remove_dir(agent);
+}
+
+static void the_pid_file_of_a_daemon_waits(void **state)
+{
     struct agent_process agent = { 0 };
     struct client client;
 
-    agent_make_dir(&agent);
-    arguments[4] = agent.socket;
-    arguments[6] = agent.dir;
-    arguments[8] = agent_path(&agent, "pid");
-    write_file(agent_path(&agent, MARKER), "", 0);
-    prctl(PR_SET_CHILD_SUBREAPER, 1); /* so that the daemon becomes ours */
-    agent_spawn_raw(&agent, arguments);
-    assert_int_equal(agent_wait(&agent), 0);
+    launch_daemon(&agent, "");
     client_open(&client, &agent);
     client_expect(&client, PING, PONG);
     assert_false(exists(&agent, "pid"));
     client_expect(&client, THAW, "{\"return\": 0}");
-    agent.pid = read_pid_file(&agent);
-    assert_true(agent.pid > 0);
     client_close(&client);
-    assert_int_equal(agent_terminate(&agent), 0);
-    assert_false(exists(&agent, "pid"));
-    agent_remove_dir(&agent);
+    end_daemon(&agent);
+}
+
+/* A marker from before the guest was booted: thawed by itself, without any call of the host. */
+static void the_pid_file_comes_after_an_automatic_thaw_too(void **state)
+{
+    struct agent_process agent = { 0 };
+
+    launch_daemon(&agent, "thaw-at-ms=-1 boot=another\n");
+    end_daemon(&agent);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup_frozen, teardown_frozen)
@@ -313,6 +335,7 @@ int main(void)
         cmocka_unit_test(what_is_blocked_stays_blocked_after_the_thaw),
         cmocka_unit_test(the_log_waits_in_memory),
         cmocka_unit_test(the_pid_file_of_a_daemon_waits),
+        cmocka_unit_test(the_pid_file_comes_after_an_automatic_thaw_too),
     };
 
     return cmocka_run_group_tests_name("frozen", tests, NULL, NULL);
