@@ -55,7 +55,9 @@ struct job {
 
     /* the scheduler's */
     struct stream *stream;
-    TAILQ_ENTRY(job) link;  /* held, running, waiting for a file worker, or urgent */
+    TAILQ_ENTRY(job) link;      /* held, running, waiting for a file worker, or urgent */
+    TAILQ_ENTRY(job) left_link; /* left running by an ended stream, in the order of leaving */
+    int64_t left_at_ns;
     struct job *next;       /* behind it in the chain of its key */
     struct job *next_open;  /* behind it among the opens of its stream */
     LIST_ENTRY(job) bucket; /* the last job of a chain stands in the hash table */

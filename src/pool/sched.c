@@ -20,6 +20,7 @@
 #include "pool/sched.h"
 
 #include "base/frozen.h"
+#include "base/now.h"
 #include "pool/chain.h"
 #include "pool/urgent.h"
 #include "pool/workers.h"
@@ -57,9 +58,9 @@ struct sched {
     struct urgent *urgent;
     struct job_list urgent_held;
     struct chain_table chains;
-    unsigned files_running;        /* file jobs that have a worker */
-    struct job_list files_waiting; /* for one */
-    unsigned left[JOB_KINDS];      /* jobs that run and belong to ended streams */
+    unsigned files_running;          /* file jobs that have a worker */
+    struct job_list files_waiting;   /* for one */
+    struct job_list left[JOB_KINDS]; /* jobs that run and belong to ended streams, oldest first */
 };
 
 /* Held jobs come before the urgent one, which does not wait for them: what they see of the frozen
@@ -75,9 +76,11 @@ static void settle_held_locked(const struct job *urgent)
 
 static void count_left_locked(struct sched *sched, struct job *job)
 {
-    if (!job->left)
-        sched->left[job->kind]++;
+    if (job->left)
+        return;
     job->left = true;
+    job->left_at_ns = now_ns();
+    TAILQ_INSERT_TAIL(&sched->left[job->kind], job, left_link);
 }
 
 /* Hands the job to a worker. `direct` not NULL: the caller is a worker that may go on with one job. */
@@ -118,7 +121,7 @@ static void give_back_worker_locked(struct sched *sched, struct job *job, struct
 
     TAILQ_REMOVE(&job->stream->running, job, link);
     if (job->left)
-        sched->left[job->kind]--;
+        TAILQ_REMOVE(&sched->left[job->kind], job, left_link);
     if (!job->file)
         return;
     if (!waiting) {
@@ -344,11 +347,24 @@ static int run_now(struct sched *sched, struct job *job)
     return done;
 }
 
-/* Files that are open are not refused: their jobs cannot be more stuck than their chains. */
+/* What has just been left is about to end, more often than not; what is still there a while later is
+ * stuck. Files that are open are not refused: their jobs cannot be more stuck than their chains. */
 static bool has_left_too_many_locked(const struct sched *sched, const struct job *job)
 {
-    return job->class != JOB_URGENT && job->class != JOB_FILE &&
-           sched->left[job->kind] >= sched->config.max_left;
+    const struct job *left;
+    unsigned stuck = 0;
+    int64_t since_ns;
+
+    if (job->class == JOB_URGENT || job->class == JOB_FILE || TAILQ_EMPTY(&sched->left[job->kind]))
+        return false;
+    since_ns = now_ns() - sched->config.stuck_after_ms * NSEC_PER_MSEC;
+    TAILQ_FOREACH (left, &sched->left[job->kind], left_link) {
+        if (left->left_at_ns > since_ns)
+            return false;
+        if (++stuck >= sched->config.max_left)
+            return true;
+    }
+    return false;
 }
 
 static int may_submit_locked(const struct sched *sched, const struct job *job)
@@ -499,6 +515,8 @@ struct sched *sched_new(const struct sched_config *config)
     PTOK(pthread_mutex_init(&sched->lock, NULL));
     TAILQ_INIT(&sched->urgent_held);
     TAILQ_INIT(&sched->files_waiting);
+    for (size_t i = 0; i < JOB_KINDS; i++)
+        TAILQ_INIT(&sched->left[i]);
     sched->workers = workers_new(&workers);
     if (!sched->workers)
         return sched_free(sched);

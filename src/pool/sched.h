@@ -6,7 +6,8 @@
  * one does not wait for them, the same key excepted (a file, a path: chains belong to the scheduler).
  *
  * Jobs may be stuck for good. So file jobs get `max_file_workers` at most, and of what ended streams
- * have left running, `max_left` of each kind: more of that kind is refused, until some have ended.
+ * have left running for `stuck_after_ms`, `max_left` of each kind: more of that kind is refused, until
+ * some have ended.
  *
  * Threads    sched_submit(), stream_new(), stream_end(), stream_busy(), sched_tick(): the I/O thread.
  *            stream_close(): any thread. Jobs run on workers.
@@ -25,6 +26,7 @@ struct sched_config {
     unsigned core_workers, max_workers;
     unsigned max_file_workers;  /* 0: a share of max_workers */
     unsigned max_left;          /* 0: likewise */
+    unsigned stuck_after_ms;    /* what ended streams left running counts from then on */
     unsigned max_jobs;          /* a power of two */
     void (*backlog)(void *arg); /* call sched_tick() in a while; any thread */
     void *arg;

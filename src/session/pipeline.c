@@ -10,6 +10,7 @@
 
 #define MAX_UNFINISHED_JOBS 16384
 #define STOP_TIMEOUT_MS     200
+#define STUCK_AFTER_MS      1000 /* what an ended session left running this long is stuck */
 
 static void budget_freed(struct budget *budget)
 {
@@ -56,6 +57,7 @@ int pipeline_start(struct pipeline *pipeline, struct loop *loop,
     struct service *service = &pipeline->service;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     struct sched_config sched = {
+        .stuck_after_ms = STUCK_AFTER_MS,
         .core_workers = MIN_OF((unsigned)MAX_OF(processors, 2), config->max_workers),
         .max_workers = config->max_workers,
         .max_jobs = MAX_UNFINISHED_JOBS,
