@@ -6,8 +6,8 @@
  * pushed to a worker; worker_finished() takes the lock again before it looks at what follows them.
  *
  * A stream's jobs pass three stages: held (in order of arrival, behind a barrier or an urgent
- * job), admitted (waiting in a chain, or ready, or running), finished. Only the first held job
- * is ever looked at, so nothing overtakes a barrier. Nothing admitted waits for anything that is
+ * job, or a query behind a write), admitted (waiting in a chain, or ready, or running), finished.
+ * Only the first held job is ever looked at, so nothing overtakes a barrier. Nothing admitted waits for anything that is
  * held. What is admitted waits in this order, each time only for jobs that are further on:
  *
  *   the opens of its stream  for the open before it, which is further on
@@ -33,6 +33,9 @@
 /* Workers that file jobs do not get, and jobs of a kind that ended streams may leave running, of 64. */
 #define NOT_FOR_FILES(workers) ((workers)*3 / 8)
 #define LEFT_RUNNING(workers)  ((workers) / 8)
+/* Jobs that all streams may have in common, and what each may have beyond that, of max_jobs. */
+#define FOR_ALL(jobs)    ((jobs) / 4 * 3)
+#define FOR_STREAM(jobs) MAX_OF((jobs) / 512, 1u)
 
 struct stream {
     struct sched *sched;
@@ -41,6 +44,7 @@ struct stream {
     struct job *last_open;   /* the last of the open chain, NULL: none unfinished */
     struct job *barrier;     /* the barrier that runs */
     unsigned admitted;       /* unfinished, neither barrier nor urgent */
+    unsigned writers;        /* of them, those that write files */
     unsigned urgent;         /* unfinished urgent jobs */
     unsigned freeze_ops;     /* unfinished freeze operations, held ones too */
     unsigned unfinished;     /* all of them */
@@ -195,6 +199,8 @@ static bool may_admit_locked(const struct stream *stream, struct job *job)
     if (stream->barrier || job->waits > 0)
         return false;
     settle_order_locked(job);
+    if (job->looks && stream->writers > 0)
+        return false;
     return !job->barrier || stream->admitted == 0;
 }
 
@@ -206,6 +212,7 @@ static void admit_locked(struct stream *stream, struct job *job, struct job **di
         stream->barrier = job;
     else
         stream->admitted++;
+    stream->writers += job->writes;
     if (job->class == JOB_OPEN)
         enter_opens_locked(stream, job, direct);
     else
@@ -293,6 +300,7 @@ static void finish_locked(struct sched *sched, struct job *job, struct job **dir
 
     sched->jobs--;
     stream->unfinished--;
+    stream->writers -= job->writes;
     if (job->barrier)
         stream->barrier = NULL;
     else if (job->class == JOB_URGENT)
@@ -367,13 +375,21 @@ static bool has_left_too_many_locked(const struct sched *sched, const struct job
     return false;
 }
 
-static int may_submit_locked(const struct sched *sched, const struct job *job)
+static bool has_room_locked(const struct stream *stream, const struct job *job)
 {
-    unsigned reserve = job->class == JOB_URGENT ? URGENT_RESERVE : 0;
+    const struct sched *sched = stream->sched;
+    unsigned max = sched->config.max_jobs;
 
-    if (sched->jobs >= sched->config.max_jobs + reserve)
-        return -EAGAIN;
-    return has_left_too_many_locked(sched, job) ? -EBUSY : 0;
+    if (job->class == JOB_URGENT)
+        return sched->jobs < max + URGENT_RESERVE;
+    return sched->jobs < (stream->unfinished < FOR_STREAM(max) ? max : FOR_ALL(max));
+}
+
+static int may_submit_locked(const struct stream *stream, const struct job *job)
+{
+    if (!has_room_locked(stream, job))
+        return job->class == JOB_URGENT || stream->unfinished == 0 ? -ENOSPC : -EAGAIN;
+    return has_left_too_many_locked(stream->sched, job) ? -EBUSY : 0;
 }
 
 int sched_submit(struct stream *stream, struct job *job)
@@ -383,7 +399,7 @@ int sched_submit(struct stream *stream, struct job *job)
     int r;
 
     PTOK(pthread_mutex_lock(&sched->lock));
-    r = may_submit_locked(sched, job);
+    r = may_submit_locked(stream, job);
     if (r == 0)
         submit_locked(stream, job, &now);
     PTOK(pthread_mutex_unlock(&sched->lock));

@@ -13,7 +13,9 @@
  *            stream_close(): any thread. Jobs run on workers.
  * Ownership  the submitter embeds and keeps struct job until flush().
  * Locking    one mutex, held for list work only; job->key() and job->admitted() run under it.
- * Limits     `max_jobs` unfinished jobs in all, and some urgent ones more.
+ * Limits     `max_jobs` unfinished jobs in all, and some urgent ones more. Three quarters are for
+ *            all; the last one is for streams that have few unfinished jobs, so that those of others
+ *            do not keep them out.
  */
 #pragma once
 
@@ -49,8 +51,9 @@ void stream_end(struct stream *stream);
 void stream_close(struct stream *stream);
 
 /* Hands the job over: 0. 1: job->now() has run it, and done() and flush() are left to the caller.
- * The caller answers with an error: -EAGAIN: max_jobs are unfinished. -EBUSY: ended streams have left
- * too many jobs of its kind running. */
+ * -EAGAIN: too many are unfinished, and some are the stream's own: worth another try when jobs have
+ * finished. The caller answers with an error: -ENOSPC: likewise, but there is nothing of its own to
+ * wait for; or the job is urgent. -EBUSY: ended streams have left too many jobs of its kind running. */
 int sched_submit(struct stream *stream, struct job *job);
 
 /* True while a barrier or an urgent job of the stream is unfinished: what depends on the guest's

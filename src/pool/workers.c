@@ -76,6 +76,7 @@ struct workers {
     /* I/O thread */
     unsigned taken_seen;
     unsigned taken_told; /* what was unflushed then has been told */
+    bool was_unflushed;  /* at the last tick */
     bool start_failed;   /* and was logged */
 };
 
@@ -426,22 +427,29 @@ static void grow(struct workers *workers)
     }
 }
 
+/* A worker may be stuck while others make progress: two ticks are enough to think so. */
+static bool tell(struct workers *workers, unsigned taken, bool stuck)
+{
+    bool untold = is_untold(workers), twice = untold && workers->was_unflushed;
+
+    workers->was_unflushed = untold;
+    if (!untold || !(stuck || twice))
+        return false;
+    workers->taken_told = taken;
+    return true;
+}
+
 bool workers_tick(struct workers *workers)
 {
     unsigned taken = atomic_load_explicit(&workers->taken, memory_order_relaxed);
     bool stuck = taken == workers->taken_seen;
 
     workers->taken_seen = taken;
-    if (!stuck)
-        return false;
-    if (ring_size(workers->ring) > 0) {
+    if (stuck && ring_size(workers->ring) > 0) {
         note_blocked(workers);
         grow(workers);
     }
-    if (!is_untold(workers))
-        return false;
-    workers->taken_told = taken;
-    return true;
+    return tell(workers, taken, stuck);
 }
 
 unsigned workers_count(const struct workers *workers)

@@ -653,22 +653,66 @@ static void a_job_that_need_not_wait_runs_at_once_if_nothing_is_before_it(void *
     let_go(fixture, &behind);
 }
 
-static void too_many_jobs_are_refused(void **state)
+/* Of 64 jobs three quarters are for all; then each stream has room for one. */
+static void many_jobs_of_a_stream_leave_room_for_others(void **state)
 {
     struct fixture *fixture = *state;
-    static struct probe probes[65] = { 0 }, thaw = { .job.freeze_op = true };
+    static struct probe probes[48] = { 0 }, more = { 0 }, others[17] = { 0 };
+    static struct probe thaw = { .job.freeze_op = true };
+    struct stream *streams[17];
 
-    for (int i = 0; i < 64; i++)
+    for (int i = 0; i < 48; i++)
         submit(fixture, &probes[i], JOB_BARRIER);
-    assert_int_equal(sched_submit(fixture->stream, &probes[64].job), -EAGAIN);
+    more.job.class = others[16].job.class = JOB_BARRIER;
+    assert_int_equal(sched_submit(fixture->stream, &more.job), -EAGAIN);
+    for (int i = 0; i < 17; i++) {
+        streams[i] = stream_new(fixture->sched);
+        if (i < 16)
+            submit_to(fixture, streams[i], &others[i], JOB_BARRIER);
+    }
+    assert_int_equal(sched_submit(streams[16], &others[16].job), -ENOSPC);
     submit(fixture, &thaw, JOB_URGENT); /* but never a thaw */
     wait_entered(fixture, &thaw);
     let_go(fixture, &thaw);
-    for (int i = 0; i < 64; i++) {
+    for (int i = 0; i < 16; i++) {
+        wait_entered(fixture, &others[i]);
+        let_go(fixture, &others[i]);
+        wait_for(fixture, &others[i].left);
+    }
+    for (int i = 0; i < 48; i++) {
         wait_entered(fixture, &probes[i]);
         assert_true(i == 0 || probes[i].entered_as > probes[i - 1].entered_as);
         let_go(fixture, &probes[i]);
+        wait_for(fixture, &probes[i].left);
     }
+    submit(fixture, &more, JOB_BARRIER);
+    wait_entered(fixture, &more);
+    let_go(fixture, &more);
+    for (int i = 0; i < 17; i++)
+        stream_close(streams[i]);
+}
+
+static void a_query_waits_for_earlier_writes_of_its_stream(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct probe write = { .key_known = true, .job.writes = true };
+    static struct probe read = { .key_known = true, .key = { 1, 1 } };
+    static struct probe query = { .job.looks = true }, other = { .job.looks = true };
+    struct stream *stream = stream_new(fixture->sched);
+
+    submit(fixture, &write, JOB_FILE);
+    submit(fixture, &read, JOB_FILE);
+    submit(fixture, &query, JOB_SHARED);
+    submit_to(fixture, stream, &other, JOB_SHARED);
+    wait_entered(fixture, &write);
+    wait_entered(fixture, &other);
+    check_waits(fixture, &query);
+    let_go(fixture, &write);
+    wait_entered(fixture, &query); /* beside the read */
+    let_go(fixture, &query);
+    let_go(fixture, &read);
+    let_go(fixture, &other);
+    stream_close(stream);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -692,7 +736,8 @@ int main(void)
         CASE(the_urgent_lane_runs_when_all_workers_are_stuck),
         CASE(a_closed_stream_finishes_its_jobs_without_holding_up_a_new_one),
         CASE(a_job_that_need_not_wait_runs_at_once_if_nothing_is_before_it),
-        CASE(too_many_jobs_are_refused),
+        CASE(many_jobs_of_a_stream_leave_room_for_others),
+        CASE(a_query_waits_for_earlier_writes_of_its_stream),
         CASE(opens_of_one_path_run_in_order_across_streams),
         CASE(an_open_that_writes_waits_for_others_of_its_path),
         CASE(file_jobs_leave_workers_to_others),
