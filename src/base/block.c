@@ -24,10 +24,10 @@ struct block {
 static struct {
     pthread_mutex_t lock;
     bool on;
-    size_t bytes;
+    size_t bytes, most;
     unsigned count;
     struct block blocks[SLOTS];
-} kept = { .lock = PTHREAD_MUTEX_INITIALIZER };
+} kept = { .lock = PTHREAD_MUTEX_INITIALIZER, .most = BLOCKS_KEPT_MAX };
 
 void block_init(void)
 {
@@ -113,9 +113,9 @@ void block_free(char *data, size_t cap)
         return;
     }
     PTOK(pthread_mutex_lock(&kept.lock));
-    while (kept.count > 0 && (kept.count == SLOTS || kept.bytes + cap > BLOCKS_KEPT_MAX))
+    while (kept.count > 0 && (kept.count == SLOTS || kept.bytes + cap > kept.most))
         drop[dropped++] = take_locked(0);
-    if (kept.on) {
+    if (kept.on && kept.bytes + cap <= kept.most) {
         kept.blocks[kept.count++] = (struct block){ data, cap };
         kept.bytes += cap;
         data = NULL;
@@ -131,6 +131,20 @@ void block_keep(void)
     PTOK(pthread_mutex_lock(&kept.lock));
     kept.on = true;
     PTOK(pthread_mutex_unlock(&kept.lock));
+}
+
+void block_limit(size_t bytes)
+{
+    struct block drop[SLOTS];
+    unsigned dropped = 0;
+
+    PTOK(pthread_mutex_lock(&kept.lock));
+    kept.most = MIN_OF(bytes, (size_t)BLOCKS_KEPT_MAX);
+    while (kept.bytes > kept.most)
+        drop[dropped++] = take_locked(0);
+    PTOK(pthread_mutex_unlock(&kept.lock));
+    while (dropped > 0)
+        free(drop[--dropped].data);
 }
 
 void block_trim(void)

@@ -9,8 +9,8 @@
  * Threads    any.
  * Ownership  a block is malloc'ed memory: free() is right too, only it keeps nothing. What
  *            is smaller than BLOCK_MIN is plain malloc, realloc and free.
- * Limit      BLOCKS_KEPT_MAX bytes are kept. Nothing is, until block_keep() is called and behind
- *            block_trim().
+ * Limit      BLOCKS_KEPT_MAX bytes are kept, or what block_limit() said. Nothing is, until block_keep()
+ *            is called and behind block_trim().
  */
 #pragma once
 
@@ -33,6 +33,9 @@ void block_free(char *data, size_t cap);
 
 /* From now on blocks are kept. */
 void block_keep(void);
+
+/* No more than this is kept from now on: what else is held leaves no room for more. */
+void block_limit(size_t bytes);
 
 /* Gives back what is kept, and what malloc's heaps have free; keeps nothing any more. */
 void block_trim(void);

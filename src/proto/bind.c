@@ -268,3 +268,28 @@ void args_done(const struct arg_spec *specs, void *args)
         }
     }
 }
+
+static size_t list_item_size(const struct arg_spec *spec)
+{
+    if (spec->type == ARG_STR_LIST)
+        return sizeof(struct arg_str);
+    return spec->type == ARG_STRUCT_LIST ? spec->sub_size : 0;
+}
+
+size_t args_list_bytes(const struct arg_spec *specs, const struct json_doc *doc,
+                       const struct json_node *arguments)
+{
+    const struct arg_spec *spec;
+    size_t total = 0;
+
+    if (!arguments)
+        return 0;
+    for (spec = specs; spec && spec->name; spec++) {
+        size_t item = list_item_size(spec);
+        const struct json_node *value = item > 0 ? json_get(doc, arguments, spec->name) : NULL;
+
+        if (value && value->type == JSON_ARRAY)
+            total += value->count * item;
+    }
+    return total;
+}

@@ -71,3 +71,7 @@ struct arg_spec {
 int args_bind(const struct arg_spec *specs, const struct json_doc *doc,
               const struct json_node *arguments, void *ret_args, struct cmd_error *reterr);
 void args_done(const struct arg_spec *specs, void *args);
+
+/* Bytes that args_bind() will allocate for lists. */
+size_t args_list_bytes(const struct arg_spec *specs, const struct json_doc *doc,
+                       const struct json_node *arguments);

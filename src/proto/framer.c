@@ -153,13 +153,21 @@ static void pack(struct framer *framer)
     lexer_moved(&framer->lexer, gap);
 }
 
+/* As much of `want` as is allowed, if that makes a read. */
+static size_t affordable(const struct framer *framer, size_t want)
+{
+    size_t cap = framer->input.cap, most = cap + left(framer);
+
+    return want > most && most >= framer->input.len + INPUT_READ_MIN ? most : want;
+}
+
 char *framer_space(struct framer *framer, size_t *ret_size)
 {
     struct input *input = &framer->input;
     size_t want;
 
     pack(framer);
-    want = input_wants(input, framer->message.max_bytes / 4 * 5);
+    want = affordable(framer, input_wants(input, framer->message.max_bytes / 4 * 5));
     framer->wants = 0;
     if (want > input->cap && (!may_take(framer, want - input->cap) || input_grow(input, want) < 0))
         return NULL;

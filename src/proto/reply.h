@@ -33,6 +33,10 @@ void text_value(struct buf *text, struct json_object *value);
 void text_node(struct buf *text, const struct json_doc *doc, const struct json_node *node);
 void text_string(struct buf *text, const char *bytes, size_t len);
 
+/* How long text_node() will be: exact for strings, a few bytes more for other values. It stops
+ * counting above `most` and returns more than that. */
+size_t text_node_size(const struct json_doc *doc, const struct json_node *node, size_t most);
+
 /* Members of an object: `lead` is everything up to the value (`, "unit": `), as it goes out. */
 void text_int_member(struct buf *text, const char *lead, int64_t value);
 void text_str_member(struct buf *text, const char *lead, const char *value);

@@ -184,6 +184,29 @@ static void *use_blocks(void *arg)
     return NULL;
 }
 
+static void no_more_is_kept_than_the_limit_says(void **state)
+{
+    size_t caps[3], cap = 0;
+    char *blocks[3] = { new_block(4 * MIB, &caps[0]), new_block(2 * MIB, &caps[1]),
+                        new_block(3 * MIB, &caps[2]) };
+    char *data;
+
+    block_free(blocks[0], caps[0]);
+    block_free(blocks[1], caps[1]);
+    block_limit(5 * MIB);
+    block_free(blocks[2], caps[2]); /* beside 2 MiB */
+    block_limit(2 * MIB);
+    data = block_grow(NULL, 0, &cap, MIB, BLOCKS_KEPT_MAX);
+    assert_int_equal(cap, MIB);
+    block_limit(0);
+    block_free(data, cap);
+    cap = 0;
+    data = block_grow(NULL, 0, &cap, BLOCK_MIN, BLOCKS_KEPT_MAX);
+    assert_int_equal(cap, BLOCK_MIN);
+    block_free(data, cap);
+    block_limit(SIZE_MAX);
+}
+
 static void threads_share_the_blocks(void **state)
 {
     pthread_t threads[4];
@@ -208,6 +231,7 @@ int main(void)
         CASE(oldest_blocks_go_when_there_are_too_many_bytes),
         CASE(many_blocks_are_no_matter),
         CASE(buffer_gives_its_block_to_the_next),
+        CASE(no_more_is_kept_than_the_limit_says),
         CASE(threads_share_the_blocks),
     };
 

@@ -56,6 +56,8 @@ static void expect_echo(const char *input, const char *expected)
 
     text_node(&text, doc, doc->nodes);
     assert_string_equal(buf_terminate(&text), expected);
+    assert_in_range(text_node_size(doc, doc->nodes, SIZE_MAX), text.len,
+                    text.len + 26 * (size_t)doc->node_count);
     buf_done(&text);
     json_doc_free(doc);
 }
@@ -80,6 +82,25 @@ static void text_node_writes_doubles_with_17_digits(void **state)
     expect_echo("123456789012345678901", "1.2345678901234568e+20");
     expect_echo("-9223372036854775809", "-9.2233720368547758e+18");
     expect_echo("[1e400,-1E+999]", "[1e400, -1E+999]"); /* no double: as it was written */
+}
+
+static void expect_size(const char *input, size_t most, size_t least, size_t limit)
+{
+    struct json_doc *doc = parse(input);
+
+    assert_in_range(text_node_size(doc, doc->nodes, most), least, limit);
+    json_doc_free(doc);
+}
+
+/* Two bytes more than the text: what may stand behind it. */
+static void text_node_size_knows_escapes_and_stops_counting(void **state)
+{
+    expect_size("\"abc\"", 1000, 7, 7);
+    expect_size("\"\x7f\x7f\"", 1000, 16, 16);
+    expect_size("\"\\n\\\"\"", 1000, 8, 8);
+    expect_size("\"\xc3\xa9\xf0\x9f\x98\x80\"", 1000, 22, 22);
+    expect_size("[\"\x7f\x7f\",\"\x7f\x7f\",\"\x7f\x7f\"]", 16, 17, 40);
+    expect_size("{\"a\":1,\"b\":[1.5,null,true]}", 1000, 28, 300);
 }
 
 static void text_node_starts_anywhere(void **state)
@@ -176,6 +197,7 @@ int main(void)
         cmocka_unit_test(text_node_gives_values_back),
         cmocka_unit_test(text_node_writes_doubles_with_17_digits),
         cmocka_unit_test(text_node_starts_anywhere),
+        cmocka_unit_test(text_node_size_knows_escapes_and_stops_counting),
         cmocka_unit_test(text_value_writes_json_c_values),
         cmocka_unit_test(json_add_refuses_what_could_not_be_made),
         cmocka_unit_test(reply_is_one_line_with_the_id_behind),
