@@ -16,6 +16,9 @@
 
 #include <errno.h>
 
+/* What a small reply has beside a large id: more is added by doubling. */
+#define REPLY_AROUND_ID KIB
+
 static void drop_doc(struct call *call)
 {
     if (call->command && (call->command->flags & CMD_SECRET))
@@ -56,6 +59,32 @@ struct call *call_new(struct session *session, size_t args_size)
     return call;
 }
 
+void call_charge(struct call *call, size_t doc_cost, size_t more)
+{
+    const struct client *client = call->session->client;
+
+    call->input_cost = doc_cost;
+    if (doc_cost + more == 0 && client_unsent(client) < CALLS_FREE)
+        return;
+    if (doc_cost == 0 && call->doc)
+        more += json_doc_held(call->doc);
+    call->input_cost += more + sizeof(*call);
+    budget_adjust_input(client->origin->budget, doc_cost, call->input_cost);
+}
+
+void call_admit_input(struct call *call)
+{
+    budget_admit_input(call_origin(call)->budget, call->share, call->input_cost);
+    call->cost += call->input_cost;
+    call->input_cost = 0;
+}
+
+void call_drop_input(struct call *call)
+{
+    budget_adjust_input(call_origin(call)->budget, call->input_cost, 0);
+    call->input_cost = 0;
+}
+
 void call_admit(struct call *call)
 {
     struct client *client = call->session->client;
@@ -70,6 +99,8 @@ void call_admit(struct call *call)
 static void reply_failed(struct call *call)
 {
     buf_done(&call->reply);
+    if (call->id_size > 0)
+        buf_reserve(&call->reply, call->id_size + REPLY_AROUND_ID);
     reply_error(&call->reply, &call->error, call->doc, call->id);
     if (call->command)
         log_info("%s: %s", call->command->name, call->error.text);
@@ -119,6 +150,8 @@ static bool run_command(struct call *call, command_fn *run)
     size_t start;
     int r;
 
+    if (call->id_size > 0)
+        buf_reserve(&reply.text, call->id_size + REPLY_AROUND_ID);
     env.cancelled = cancelled;
     env.job = call;
     audit_begin(command, call->args);
@@ -142,6 +175,8 @@ static bool run_command(struct call *call, command_fn *run)
 /* While frozen the whitelist runs whatever the lists say, as in qemu-ga: thaw above all. */
 bool call_is_refused(const struct call *call)
 {
+    if (!call->command)
+        return false;
     if (ga_is_frozen())
         return !(call->command->flags & CMD_WHEN_FROZEN);
     return !policy_allows(call_origin(call)->env.policy, call->command);
@@ -177,8 +212,11 @@ void call_drop_request(struct call *call)
     call->command = NULL;
 }
 
-void call_complete(struct call *call, size_t bytes)
+void call_complete(struct call *call, bool counted)
 {
+    size_t bytes =
+        counted || call->reply.cap >= CALL_SMALL_BYTES ? call->reply.cap + sizeof(*call) : 0;
+
     budget_adjust(call_origin(call)->budget, call->share, call->cost, bytes);
     call->cost = bytes;
     if (!ticket_complete(&call->ticket))

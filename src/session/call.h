@@ -10,6 +10,11 @@
 #include "proto/json.h"
 #include "session/session.h"
 
+/* So many requests in flight of a client are not charged, nor their replies, if they are small: they are
+ * bounded well enough by their number, and need no look at what all threads share. */
+#define CALLS_FREE       64
+#define CALL_SMALL_BYTES (2 * KIB)
+
 #define REFUSED_TEXT "Command %s has been disabled: the command is not allowed"
 
 /* Its arguments are bound behind it. */
@@ -24,8 +29,11 @@ struct call {
     struct cmd_error error; /* found before the command could run */
     bool settled;           /* `refused` stands: its turn has come, or a thaw behind it starts */
     bool refused;           /* frozen, or forbidden, when it was settled */
-    size_t cost;            /* bytes taken from the budget */
+    size_t input_cost;      /* I/O thread: of the request, while it counts as input */
+    size_t id_size;         /* of the id in the reply, where that is much */
+    size_t cost;            /* of a scheduled request and its reply */
     struct share *share;    /* of the session: where the cost stands */
+    bool has_memory;        /* its cost has been taken */
     struct buf reply;       /* empty: nothing is sent */
     STAILQ_ENTRY(call) waiting;
     _Alignas(max_align_t) char args[];
@@ -36,6 +44,13 @@ static inline struct origin *call_origin(const struct call *call)
 {
     return call->session->client->origin;
 }
+
+/* Counts the request as input: its document, and `more`. Of the document `doc_cost` is counted
+ * already; 0: it is small. */
+void call_charge(struct call *call, size_t doc_cost, size_t more);
+/* The request is no input any more: its bytes count as its cost, or are given back. */
+void call_admit_input(struct call *call);
+void call_drop_input(struct call *call);
 
 /* NULL: no memory. */
 struct call *call_new(struct session *session, size_t args_size);
@@ -53,8 +68,9 @@ void call_run(struct call *call);
 /* The same by the command's try_inline. False: it would have to wait, and nothing has happened. */
 bool call_try_now(struct call *call);
 
-/* The reply is made, and counts `bytes` in the budget from now on; whoever sends it may see it. */
-void call_complete(struct call *call, size_t bytes);
+/* The reply is made, and is what counts in the budget from now on, a small one if it is `counted` too;
+ * whoever sends it may see it. */
+void call_complete(struct call *call, bool counted);
 /* The reply was sent, or nobody wants it: its memory goes. Any thread. */
 void call_drop_reply(struct call *call);
 

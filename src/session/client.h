@@ -26,6 +26,7 @@ struct client {
     struct session *session;
     struct task turn;    /* reads and serves */
     size_t try_now_left; /* bytes that requests may still move on the I/O thread in this turn */
+    bool left_stuck;     /* a resync has left requests unfinished */
     bool failed;         /* the descriptor is of no more use */
     bool is_awaiting;    /* in service->awaiting */
     bool is_held;        /* in service->held */

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "cmds/table.h"
+#include "proto/reply.h"
 #include "proto/request.h"
 #include "proto/text.h"
 #include "session/output.h"
@@ -12,24 +13,23 @@
 
 #include <errno.h>
 
-/* Replies below this size are bounded well enough by the number of requests in flight. */
-#define SMALL_REPLY_BYTES (16 * KIB)
+/* An id that takes more in the reply than this is charged before it is made. */
+#define SMALL_ID_BYTES (4 * KIB)
 
 /* Answered on the I/O thread; output_flush() sees to the sending. */
 static void run_inline(struct call *call)
 {
     struct client *client = call->session->client;
-    size_t cost = 0;
+    bool counted = call->input_cost > 0;
 
     call_admit(call);
     call_run(call);
     call_drop_request(call);
-    /* Small ones are bounded well enough by their number. They must not count as what the session
-     * holds: the requests that wait for that to become nothing may come before this one. */
-    if (call->reply.cap >= SMALL_REPLY_BYTES)
-        cost = call->reply.cap;
+    call_drop_input(call);
+    /* Such replies must not count as what the session holds: the requests that wait for that to become
+     * nothing may come before this one. */
     call->share = &call->session->inline_share;
-    call_complete(call, cost);
+    call_complete(call, counted);
     output_replied(client, 0);
     call_unref(call);
 }
@@ -61,6 +61,8 @@ static void route(struct call *call, struct call **ret_sync)
 
     if ((command->flags & CMD_SYNC) && !call->error.text && !call_is_refused(call))
         begin_sync(call, ret_sync);
+    else if (call->id_size > 0)
+        schedule_call(call);
     else if (command->flags & CMD_ALWAYS_INLINE)
         run_inline(call);
     else if ((command->order == ORDER_INLINE || call->error.text || call_is_refused(call)) &&
@@ -94,30 +96,81 @@ bool dispatch_is_sync(const struct json_doc *doc)
     return command && (command->flags & CMD_SYNC);
 }
 
+/* The longest id that is given back. */
+static size_t id_max(const struct call *call)
+{
+    const struct origin *origin = call->session->client->origin;
+
+    if (call->command && (call->command->flags & CMD_SYNC))
+        return SMALL_ID_BYTES; /* it waits for nothing, memory neither */
+    return MIN_OF(origin->max_message_size, origin->budget->limit / 2);
+}
+
+/* A short string, whatever is in it, and a number are small. */
+static bool is_small(const struct json_node *id)
+{
+    return id->type < JSON_DOUBLE || (id->type < JSON_ARRAY && id->str.len < SMALL_ID_BYTES / 8);
+}
+
+/* The reply repeats the id, and it may be six times as long there. */
+static void set_id(struct call *call, const struct json_node *id)
+{
+    size_t size, most = id_max(call);
+
+    call->id = id;
+    if (!id || is_small(id))
+        return;
+    size = text_node_size(call->doc, id, most);
+    if (size > most) {
+        call->id = NULL;
+        cmd_error_done(&call->error);
+        cmd_fail(&call->error, "the id is too long to be given back");
+    } else if (size > SMALL_ID_BYTES) {
+        call->id_size = size;
+    }
+}
+
 /* An error that no command stands behind. Takes the error's text and the document. */
-static int answer_error(struct client *client, struct json_doc *doc, const struct json_node *id,
-                        struct cmd_error *error)
+static int answer_error(struct client *client, struct json_doc *doc, size_t doc_cost,
+                        const struct json_node *id, struct cmd_error *error)
 {
     struct call *call = call_new(client->session, 0);
 
     if (!call) {
         cmd_error_done(error);
         json_doc_free(doc);
+        budget_adjust_input(client->origin->budget, doc_cost, 0);
         return -ENOMEM;
     }
     call->doc = doc;
-    call->id = id;
     call->error = *error;
-    run_inline(call);
+    set_id(call, id);
+    call_charge(call, doc_cost, 0);
+    if (call->id_size > 0)
+        schedule_call(call);
+    else
+        run_inline(call);
     return 0;
 }
 
 int dispatch_error(struct client *client, struct cmd_error *error)
 {
-    return answer_error(client, NULL, NULL, error);
+    return answer_error(client, NULL, 0, NULL, error);
 }
 
-int dispatch_message(struct client *client, struct json_doc *doc, struct call **ret_sync)
+/* The arguments, of which lists take memory, and all else that the call needs. */
+static void bind(struct call *call, const struct request *request, size_t doc_cost)
+{
+    const struct arg_spec *specs = call->command->args;
+    size_t lists = doc_cost > 0 ? args_list_bytes(specs, call->doc, request->arguments) : 0;
+
+    call_charge(call, doc_cost, lists);
+    args_bind(specs, call->doc, request->arguments, call->args, &call->error);
+    set_id(call, request->id);
+}
+
+int dispatch_message(struct client *client, struct json_doc *doc, size_t doc_cost,
+                     struct call **ret_sync)
 {
     struct cmd_error error = { 0 };
     struct request request = { 0 };
@@ -127,17 +180,16 @@ int dispatch_message(struct client *client, struct json_doc *doc, struct call **
     if (request_parse(doc, &request, &error) == 0)
         command = find_command(&request, &error);
     if (!command)
-        return answer_error(client, doc, request.id, &error);
+        return answer_error(client, doc, doc_cost, request.id, &error);
     log_debug("read data, count: %zu, data: {\"execute\": \"%s\"}", doc->text.len, command->name);
     call = call_new(client->session, command->args_size);
     if (!call) {
         cmd_fail_errno(&error, ENOMEM, "failed to run %s", command->name);
-        return answer_error(client, doc, request.id, &error);
+        return answer_error(client, doc, doc_cost, request.id, &error);
     }
     call->doc = doc;
-    call->id = request.id;
     call->command = command;
-    args_bind(command->args, doc, request.arguments, call->args, &call->error);
+    bind(call, &request, doc_cost);
     route(call, ret_sync);
     return command->flags & CMD_SECRET ? 1 : 0;
 }

@@ -8,10 +8,11 @@
 
 #include "session/call.h"
 
-/* Takes the document. A sync that has to wait for earlier requests is handed back: it goes on with
+/* Takes the document, of which `doc_cost` bytes are counted as input. A sync that has to wait for earlier requests is handed back: it goes on with
  * dispatch_sync(). 0; 1: it holds a secret, of which nothing may stay in the input buffer; or -ENOMEM.
  */
-int dispatch_message(struct client *client, struct json_doc *doc, struct call **ret_sync);
+int dispatch_message(struct client *client, struct json_doc *doc, size_t doc_cost,
+                     struct call **ret_sync);
 /* An error that is answered in its place in the order of replies; takes the text. 0 or -ENOMEM. */
 int dispatch_error(struct client *client, struct cmd_error *error);
 

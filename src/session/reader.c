@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/now.h"
 #include "io/channel.h"
-#include "proto/framer.h"
+#include "session/intake.h"
 #include "session/output.h"
 #include "session/resync.h"
 
@@ -29,6 +29,7 @@
 struct ahead {
     bool is_there;
     struct json_doc *doc;
+    size_t doc_cost; /* what counts as input */
     struct cmd_error error;
 };
 
@@ -37,11 +38,11 @@ struct reader {
     struct output output;
     struct resync resync;
     struct source source;
-    struct framer *framer;
+    struct intake intake;
     struct ahead ahead;
     bool readable;
-    bool closing;   /* the input ends behind what is there */
-    bool hung_up;   /* nobody listens; a port's host may come back */
+    bool closing; /* the input ends behind what is there */
+    bool hung_up; /* nobody listens; a port's host may come back */
     bool connected; /* a port: its host was seen to be there */
     bool eof;
     struct timer host_grace;
@@ -71,7 +72,8 @@ static bool has_no_room(struct client *client)
     if (client->session->waiting_bytes > WAITING_MAX_BYTES ||
         client_wait_for_room(client, origin->max_requests - 1))
         return true;
-    if (!budget_over(origin->budget, &client->session->inline_share))
+    if (!budget_over(origin->budget, &client->session->inline_share) &&
+        !(client_unsent(client) >= CALLS_FREE && budget_is_full(origin->budget)))
         return false;
     client_hold(client);
     return true;
@@ -89,14 +91,47 @@ static bool is_held_back(struct reader *reader)
            !dispatch_is_sync(reader->ahead.doc);
 }
 
-/* Sees to it that a message is ahead: false when all input is used up. */
+/* The framer's error, or a message that was given up. */
+static void put_error_ahead(struct reader *reader)
+{
+    intake_settle(&reader->intake, true);
+    reader->ahead.is_there = true;
+}
+
+static void put_message_ahead(struct reader *reader)
+{
+    struct ahead *ahead = &reader->ahead;
+
+    ahead->doc_cost = intake_count_doc(&reader->intake, ahead->doc);
+    intake_settle(&reader->intake, true);
+    ahead->is_there = true;
+}
+
+/* Sees to it that a message is ahead. False: all input is used up, or waits for memory. */
 static bool look_ahead(struct reader *reader)
 {
     struct ahead *ahead = &reader->ahead;
 
-    if (!ahead->is_there)
-        ahead->is_there = framer_next(reader->framer, &ahead->doc, &ahead->error) != FRAME_MORE;
-    return ahead->is_there;
+    while (!ahead->is_there) {
+        switch (framer_next(reader->intake.framer, &ahead->doc, &ahead->error)) {
+        case FRAME_MORE:
+            intake_settle(&reader->intake, false);
+            return false;
+        case FRAME_MESSAGE:
+            put_message_ahead(reader);
+            break;
+        case FRAME_ERROR:
+            put_error_ahead(reader);
+            break;
+        case FRAME_NEEDS_ROOM:
+            if (!intake_make_room(&reader->intake, &ahead->error))
+                return false;
+            if (ahead->error.text)
+                put_error_ahead(reader);
+            break;
+        }
+    }
+    return true;
 }
 
 /* 0 or -ENOMEM. */
@@ -109,9 +144,9 @@ static int serve_ahead(struct reader *reader)
     reader->ahead = (struct ahead){ 0 };
     if (!ahead.doc)
         return dispatch_error(&reader->client, &ahead.error);
-    r = dispatch_message(&reader->client, ahead.doc, &sync);
+    r = dispatch_message(&reader->client, ahead.doc, ahead.doc_cost, &sync);
     if (r == 1)
-        framer_wipe(reader->framer);
+        framer_wipe(reader->intake.framer);
     if (sync)
         resync_begin(&reader->resync, sync);
     return r;
@@ -122,7 +157,7 @@ static bool serve_input(struct reader *reader)
 {
     while (!resync_is_waiting(&reader->resync) && !service_of(reader)->stopping) {
         if (!look_ahead(reader))
-            return true;
+            return !reader->intake.waits;
         if (is_held_back(reader))
             return false;
         if (serve_ahead(reader) < 0) {
@@ -181,28 +216,31 @@ static void host_is_there(struct reader *reader)
     reader->host_by_ns = 0;
 }
 
-/* Where to read to. Without memory the message that comes in is answered with an error. NULL: not
- * even that is possible. */
+/* Where to read to. Without memory the message that comes in is answered with an error. NULL: it waits
+ * for memory, or not even that is possible. */
 static char *input_space(struct reader *reader, size_t *ret_size)
 {
+    struct framer *framer = reader->intake.framer;
     struct cmd_error error = { 0 };
-    char *space = framer_space(reader->framer, ret_size);
+    char *space;
 
-    if (space)
-        return space;
-    framer_give_up(reader->framer, &error);
-    return dispatch_error(&reader->client, &error) < 0 ? NULL
-                                                       : framer_space(reader->framer, ret_size);
+    while (!(space = framer_space(framer, ret_size))) {
+        if (!intake_make_room(&reader->intake, &error))
+            return NULL;
+        if (!error.text)
+            continue;
+        return dispatch_error(&reader->client, &error) < 0 ? NULL : framer_space(framer, ret_size);
+    }
+    return space;
 }
 
-static void took(struct reader *reader, size_t len, size_t size)
+static void took(struct reader *reader, size_t len, bool there_may_be_more)
 {
     bool is_socket = reader->client.owns_fd;
 
-    framer_fed(reader->framer, len);
+    framer_fed(reader->intake.framer, len);
     host_is_there(reader);
-    /* A stream socket that gave less than asked for is empty (epoll(7)), but for its end. */
-    reader->readable = len == size || !is_socket || reader->closing;
+    reader->readable = there_may_be_more || !is_socket || reader->closing;
     reader->hung_up &= is_socket;
 }
 
@@ -213,6 +251,8 @@ static bool read_input(struct reader *reader)
     size_t size, len = 0;
     char *space = input_space(reader, &size);
 
+    if (!space && reader->intake.waits)
+        return true;
     if (!space) {
         log_err("session: no memory for input, the client is dropped");
         reader_end(client);
@@ -220,7 +260,8 @@ static bool read_input(struct reader *reader)
     }
     switch (endpoint_read(client->channel, client->fd, space, size, &len)) {
     case ENDPOINT_OK:
-        took(reader, len, size);
+        /* A stream socket that gave less than asked for is empty (epoll(7)), but for its end. */
+        took(reader, len, len == size);
         return true;
     case ENDPOINT_AGAIN:
         reader->readable = false;
@@ -250,8 +291,10 @@ static void forget_replies(struct client *client)
 static bool read_and_serve(struct reader *reader)
 {
     struct client *client = &reader->client;
-    bool used_up = serve_input(reader);
+    bool used_up;
 
+    reader->intake.waits = false;
+    used_up = serve_input(reader);
     if (used_up && reader->eof) {
         end_if_served(client);
         return false;
@@ -259,7 +302,7 @@ static bool read_and_serve(struct reader *reader)
     if (used_up && reader->readable) {
         if (!read_input(reader))
             return false;
-        used_up = serve_input(reader);
+        used_up = serve_input(reader) && !reader->intake.waits;
     }
     /* The next host of a port must not wait for what holds this one's requests back, nor get its
      * replies. */
@@ -355,12 +398,11 @@ struct client *reader_new(struct origin *origin, struct channel *channel, int fd
     reader->host_grace.fire = host_grace_over;
     output_init(&reader->output, client);
     resync_init(&reader->resync, client);
-    if (client_init(client, origin) == 0) {
-        reader->framer = framer_new(origin->max_message_size);
-        client->session = reader->framer ? session_new(client) : NULL;
-    }
+    if (client_init(client, origin) == 0 &&
+        intake_init(&reader->intake, client, origin->max_message_size) == 0)
+        client->session = session_new(client);
     if (!client->session) {
-        framer_free(reader->framer);
+        intake_done(&reader->intake);
         client_unref(client);
         return NULL;
     }
@@ -379,7 +421,8 @@ void reader_end(struct client *client)
         loop_remove(loop, client->fd, &reader->source);
     loop_cancel(loop, &client->turn);
     loop_clear_timer(loop, &reader->host_grace);
-    reader->framer = framer_free(reader->framer);
+    intake_done(&reader->intake);
+    budget_adjust_input(client->origin->budget, reader->ahead.doc_cost, 0);
     json_doc_free(reader->ahead.doc);
     cmd_error_done(&reader->ahead.error);
     atomic_store(&client->gone, true);

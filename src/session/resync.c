@@ -32,6 +32,7 @@ static void start_anew(struct resync *resync)
     }
     log_info("session: %u requests are stuck, their replies are dropped",
              atomic_load(&old->unfinished));
+    client->left_stuck = true;
     window_abandon(client->window);
     client->session = session;
     session_ref(session);

@@ -3,7 +3,10 @@
  *
  *   field                      written by  read by     order, and what it buys
  *   session.waiting, gated,    I/O thread  I/O thread  plain: never shared
- *   service.waiting_*, trim
+ *   service.trim
+ *   service.places_wanted      I/O: sets   whoever     seq_cst; set before the scheduler is asked
+ *                              others:     has done a  once more, under whose lock a job ends before
+ *                              clear       job         its done(): one of the two sees the other
  */
 #include "session/schedule.h"
 
@@ -16,14 +19,9 @@
 
 #include <errno.h>
 
-/* Documents below this size are bounded well enough by the number of requests in flight. */
-#define SMALL_DOC_BYTES (16 * KIB)
 /* From this size on a request leaves memory behind that is worth giving back. */
 #define LARGE_CALL_BYTES (64 * KIB)
-/* Requests of all sessions, ended ones too, that may wait for memory, and their bytes. */
-#define WAITING_MAX_CALLS 65536
-#define WAITING_ALL_BYTES (256 * MIB)
-#define KEEP_BLOCKS_NS    NSEC_PER_SEC
+#define KEEP_BLOCKS_NS   NSEC_PER_SEC
 
 /* On a worker */
 
@@ -88,8 +86,10 @@ static void job_done(struct job *job)
     struct service *service = call_origin(call)->service;
 
     call_drop_request(call);
-    call_complete(call, call->reply.len);
+    call_complete(call, call->cost > 0);
     session_call_ended(call->session);
+    if (atomic_load(&service->places_wanted) && atomic_exchange(&service->places_wanted, false))
+        loop_notify(service->loop, &service->memory_freed);
     if (job->class == JOB_URGENT)
         loop_notify(service->loop, &service->freeze_changed);
 }
@@ -106,6 +106,8 @@ static void job_flush(struct job *job)
 
 static enum job_class job_class(const struct call *call)
 {
+    if (!call->command)
+        return JOB_SHARED;
     switch (call->command->order) {
     case ORDER_OPEN:
         if (call->error.text)
@@ -131,15 +133,25 @@ static bool is_file_call(const struct call *call)
            (call->command->order == ORDER_OPEN || call->command->order == ORDER_FILE);
 }
 
-/* What running the call will hold at most. */
+/* The memory that the reply will hold at most. */
 static size_t call_cost(const struct call *call)
 {
     const struct command *command = call->command;
-    size_t doc = call->doc->text.cap < SMALL_DOC_BYTES ? 0 : call->doc->text.cap;
 
     if (call->error.text || !command->reply_max)
-        return doc;
-    return doc + command->reply_max(&call_origin(call)->env, call->args);
+        return call->id_size;
+    return call->id_size + command->reply_max(&call_origin(call)->env, call->args);
+}
+
+/* A query of the guest's state: what a file of the same session was told to hold is part of it. */
+static bool looks_at_files(const struct call *call)
+{
+    return call->command && call->command->order == ORDER_SHARED && !call->error.text;
+}
+
+static bool writes_file(const struct call *call)
+{
+    return call->command && call->command->run == cmd_file_write && !call->error.text;
 }
 
 /* The I/O thread does a little of the work itself in each turn, and then goes on listening. */
@@ -159,15 +171,13 @@ static void too_many(struct call *call)
     call_fail(call, "too many requests are unfinished");
 }
 
-/* In a turn of the client, or in submit_waiting(), which a turn of the client follows. */
-static void submit(struct call *call)
+/* The call was not handed over: it has run, or is an error. In a turn of the client, or in
+ * submit_waiting(), which a turn of the client follows. */
+static void end_here(struct call *call, int r)
 {
     struct client *client = call->session->client;
-    int r = sched_submit(call->session->stream, &call->job);
     size_t bytes;
 
-    if (r == 0)
-        return;
     if (r == -EBUSY)
         call_fail(call, "too many earlier requests of this kind are stuck");
     else if (r < 0)
@@ -180,6 +190,34 @@ static void submit(struct call *call)
     call_unref(call);
 }
 
+/* Without waiting for a place: one that there is not is an error. */
+static void submit_now(struct call *call)
+{
+    int r;
+
+    call_admit_input(call);
+    r = sched_submit(call->session->stream, &call->job);
+    if (r != 0)
+        end_here(call, r);
+}
+
+/* False: some earlier job has to finish before, and then memory_freed is delivered. */
+static bool submit(struct call *call)
+{
+    struct service *service = call_origin(call)->service;
+    int r;
+
+    call_admit_input(call);
+    r = sched_submit(call->session->stream, &call->job);
+    if (r == -EAGAIN) {
+        atomic_store(&service->places_wanted, true);
+        r = sched_submit(call->session->stream, &call->job);
+    }
+    if (r != 0 && r != -EAGAIN)
+        end_here(call, r);
+    return r != -EAGAIN;
+}
+
 static void gate(struct session *session, struct call *call)
 {
     struct service *service = session->client->origin->service;
@@ -189,20 +227,15 @@ static void gate(struct session *session, struct call *call)
         session_ref(session);
     }
     STAILQ_INSERT_TAIL(&session->waiting, call, waiting);
-    session->waiting_bytes += call->doc->text.cap;
-    service->waiting_bytes += call->doc->text.cap;
-    service->waiting_calls++;
+    session->waiting_bytes += call->input_cost;
 }
 
 static struct call *take_waiting(struct session *session)
 {
-    struct service *service = session->client->origin->service;
     struct call *call = STAILQ_FIRST(&session->waiting);
 
     STAILQ_REMOVE_HEAD(&session->waiting, waiting);
-    session->waiting_bytes -= call->doc->text.cap;
-    service->waiting_bytes -= call->doc->text.cap;
-    service->waiting_calls--;
+    session->waiting_bytes -= call->input_cost;
     return call;
 }
 
@@ -230,8 +263,9 @@ static void submit_before_thaw(struct session *session)
     while (!STAILQ_EMPTY(&session->waiting)) {
         struct call *call = take_waiting(session);
 
-        budget_adjust(session->client->origin->budget, &session->share, 0, call->cost);
-        submit(call);
+        if (!call->has_memory)
+            budget_adjust(session->client->origin->budget, &session->share, 0, call->cost);
+        submit_now(call);
     }
     ungate(session);
 }
@@ -242,22 +276,20 @@ static bool is_urgent(const struct call *call)
     return call->job.class == JOB_URGENT && !freeze_is_waiting(call->session);
 }
 
-static bool takes_budget(struct session *session, const struct call *call, size_t cost)
+static bool takes_budget(struct call *call)
 {
-    return STAILQ_EMPTY(&session->waiting) &&
-           budget_take(session->client->origin->budget, &session->share, cost);
-}
-
-static bool may_wait(const struct service *service, const struct call *call)
-{
-    return service->waiting_calls < WAITING_MAX_CALLS &&
-           service->waiting_bytes + call->doc->text.cap <= WAITING_ALL_BYTES;
+    if (!call->has_memory)
+        call->has_memory = budget_take(call_origin(call)->budget, call->share, call->cost);
+    return call->has_memory;
 }
 
 /* Time goes on from the last large request. What still runs when it is over gives its blocks back
  * by itself. */
-static void keep_blocks(struct service *service)
+static void keep_blocks(const struct origin *origin)
 {
+    struct service *service = origin->service;
+
+    block_limit(budget_left(origin->budget));
     if (service->trim.at_ns == 0)
         block_keep();
     loop_set_timer_in(service->loop, &service->trim, KEEP_BLOCKS_NS);
@@ -269,15 +301,25 @@ static void trim_blocks(struct timer *timer)
     block_trim();
 }
 
+static unsigned char job_kind(const struct call *call)
+{
+    return call->command ? (unsigned char)((size_t)(call->command - all_commands.rows) % JOB_KINDS)
+                         : JOB_KINDS - 1;
+}
+
 static struct job make_job(const struct call *call, size_t cost)
 {
+    unsigned flags = call->command ? call->command->flags : 0;
+
     return (struct job){
         .class = job_class(call),
-        .freeze_op = call->command->flags & CMD_FREEZE_OP,
-        .spawns = call->command->flags & CMD_SPAWNS,
-        .nonblocking = call->command->flags & CMD_NONBLOCKING,
+        .freeze_op = flags & CMD_FREEZE_OP,
+        .spawns = flags & CMD_SPAWNS,
+        .nonblocking = flags & CMD_NONBLOCKING,
         .file = is_file_call(call),
-        .kind = (unsigned char)((size_t)(call->command - all_commands.rows) % JOB_KINDS),
+        .writes = writes_file(call),
+        .looks = looks_at_files(call),
+        .kind = job_kind(call),
         .run = job_run,
         .done = job_done,
         .flush = job_flush,
@@ -287,41 +329,25 @@ static struct job make_job(const struct call *call, size_t cost)
     };
 }
 
-/* There is no place left to wait for memory. */
-static void refuse(struct call *call)
-{
-    struct client *client = call->session->client;
-
-    too_many(call);
-    job_done(&call->job);
-    output_replied(client, 0);
-    call_unref(call);
-}
-
 void schedule_call(struct call *call)
 {
     struct session *session = call->session;
-    struct service *service = call_origin(call)->service;
     size_t cost = call_cost(call);
 
-    if (cost >= LARGE_CALL_BYTES)
-        keep_blocks(service);
+    if (cost + call->input_cost >= LARGE_CALL_BYTES)
+        keep_blocks(call_origin(call));
     call->job = make_job(call, cost);
     call_admit(call);
     session_call_began(session);
     if (is_urgent(call)) {
         if (call->job.freeze_op)
             submit_before_thaw(session);
-        submit(call);
-    } else if (takes_budget(session, call, cost)) {
-        call->cost = cost;
-        submit(call);
-    } else if (may_wait(service, call)) {
-        call->cost = cost; /* wanted; taken by submit_waiting() */
-        gate(session, call);
-    } else {
-        refuse(call);
+        submit_now(call);
+        return;
     }
+    call->cost = cost; /* wanted, until it is taken */
+    if (!STAILQ_EMPTY(&session->waiting) || !takes_budget(call) || !submit(call))
+        gate(session, call);
 }
 
 static void submit_waiting(struct session *session)
@@ -330,9 +356,13 @@ static void submit_waiting(struct session *session)
     struct call *call;
 
     client_ref(client);
-    while ((call = STAILQ_FIRST(&session->waiting)) &&
-           budget_take(client->origin->budget, &session->share, call->cost))
-        submit(take_waiting(session));
+    while ((call = STAILQ_FIRST(&session->waiting)) && takes_budget(call)) {
+        take_waiting(session);
+        if (submit(call))
+            continue;
+        STAILQ_INSERT_HEAD(&session->waiting, call, waiting); /* it is no input any more */
+        break;
+    }
     if (STAILQ_EMPTY(&session->waiting))
         ungate(session);
     /* It has room to read again, and replies to be sent. */
@@ -362,7 +392,9 @@ static void give_up(struct session *session)
     while (!STAILQ_EMPTY(&session->waiting)) {
         struct call *call = take_waiting(session);
 
-        call->cost = 0;
+        call_drop_input(call);
+        if (!call->has_memory)
+            call->cost = 0;
         job_done(&call->job);
         job_flush(&call->job);
     }

@@ -1,5 +1,6 @@
 /*
- * Scheduling of calls: memory first, in the order of the session, then the scheduler.
+ * Scheduling of calls: memory first, in the order of the session, then a place among the scheduler's
+ * jobs, of which each session has a share.
  *
  * Threads    the I/O thread; the jobs' own functions run on workers.
  * Memory     what a request needs at most (its command's reply_max) is taken before it is submitted,
@@ -12,7 +13,8 @@
 /* The call becomes a job; it is answered by whoever runs it. */
 void schedule_call(struct call *call);
 
-/* Memory was freed: tries again what waits for it, clients whose input waits too. */
+/* Memory was freed, or jobs have finished: tries again what waits for that, clients whose input waits
+ * too. */
 void schedule_memory_freed(struct service *service);
 
 /* The agent ends: what waits for memory is dropped. */

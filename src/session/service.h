@@ -35,16 +35,17 @@ struct service {
     struct client_list clients;  /* connected */
     struct client_list awaiting; /* of them, those that had replies to come lately */
 
-    /* For memory: sessions whose requests wait, in their order, and clients whose input does. */
+    /* For memory, or places among the jobs: sessions whose requests wait, in their order, and clients
+     * whose input does. */
     struct session_list gated;
     struct client_list held;
-    unsigned waiting_calls; /* of gated sessions */
-    size_t waiting_bytes;   /* of their documents */
+    struct client *goes_on; /* whose half-read message may go beyond the input's part of it */
     struct timer trim;      /* gives large blocks back (base/block.h) */
 
     /* Any thread */
-    _Atomic bool draining; /* somebody waits for the last reply: tell when it is sent */
-    _Atomic bool ending;   /* the process ends: long commands stop */
+    _Atomic bool draining;      /* somebody waits for the last reply: tell when it is sent */
+    _Atomic bool ending;        /* the process ends: long commands stop */
+    _Atomic bool places_wanted; /* requests wait until jobs have finished: tell (memory_freed) */
     struct notice memory_freed, drained;
     struct notice freeze_changed; /* may have: thaw or status was served; see agent/agent.c */
 };

@@ -78,8 +78,9 @@ static void a_session_that_holds_nothing_may_go_beyond_the_limit(void **state)
 static void beyond_the_hard_limit_only_small_requests_are_taken(void **state)
 {
     struct fixture *fixture = *state;
-    size_t hard = 100 + BUDGET_EXTRA_MIN;
+    size_t hard = BUDGET_HARD_MIN;
 
+    assert_int_equal(fixture->budget.hard_limit, hard);
     assert_true(budget_take(&fixture->budget, &fixture->one, hard - BUDGET_SMALL_BYTES));
     assert_false(budget_take(&fixture->budget, &fixture->other, BUDGET_SMALL_BYTES + 1));
     assert_true(budget_take(&fixture->budget, &fixture->other, BUDGET_SMALL_BYTES - 1));
@@ -135,6 +136,58 @@ static void being_over_the_limit_counts_for_those_who_hold_something(void **stat
     assert_false(budget_over(&fixture->budget, &fixture->one));
 }
 
+static void while_no_request_is_held_one_of_any_size_is_taken(void **state)
+{
+    struct fixture *fixture = *state;
+
+    budget_adjust_input(&fixture->budget, 0, BUDGET_HARD_MIN);
+    assert_true(budget_is_full(&fixture->budget));
+    assert_true(budget_take(&fixture->budget, &fixture->one, BUDGET_HARD_MIN));
+    assert_false(budget_take(&fixture->budget, &fixture->other, BUDGET_SMALL_BYTES));
+    budget_give(&fixture->budget, &fixture->one, BUDGET_HARD_MIN);
+    assert_true(was_told(fixture));
+    assert_true(budget_take(&fixture->budget, &fixture->other, BUDGET_SMALL_BYTES));
+}
+
+static void input_has_a_quarter_and_one_message_goes_on(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_true(budget_take_input(&fixture->budget, 25, false));
+    assert_false(budget_take_input(&fixture->budget, 1, false));
+    assert_true(budget_take_input(&fixture->budget, 1000, true));
+    assert_int_equal(atomic_load(&fixture->budget.used), 1025);
+    assert_int_equal(fixture->budget.inputs, 1025);
+    budget_adjust_input(&fixture->budget, 1025, 5);
+    assert_true(was_told(fixture));
+    assert_true(budget_take_input(&fixture->budget, 20, false));
+}
+
+static void the_message_that_goes_on_ends_at_the_hard_limit_unless_no_request_is_held(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_true(budget_take(&fixture->budget, &fixture->one, 1));
+    assert_true(budget_take_input(&fixture->budget, BUDGET_HARD_MIN - 1, true));
+    assert_false(budget_take_input(&fixture->budget, 1, true));
+    budget_give(&fixture->budget, &fixture->one, 1);
+    assert_true(was_told(fixture));
+    assert_true(budget_take_input(&fixture->budget, 2, true));
+}
+
+static void input_becomes_a_request_of_its_session(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_true(budget_take_input(&fixture->budget, 20, false));
+    budget_admit_input(&fixture->budget, &fixture->one, 20);
+    assert_int_equal(fixture->budget.inputs, 0);
+    assert_int_equal(atomic_load(&fixture->one.used), 20);
+    assert_int_equal(atomic_load(&fixture->budget.used), 20);
+    budget_give(&fixture->budget, &fixture->one, 20);
+    assert_int_equal(atomic_load(&fixture->budget.used), 0);
+}
+
 #define TURNS 20000
 
 static void *give_all(void *arg)
@@ -178,6 +231,10 @@ int main(void)
         CASE(a_session_gets_what_fits_and_no_more),
         CASE(a_session_that_holds_nothing_may_go_beyond_the_limit),
         CASE(beyond_the_hard_limit_only_small_requests_are_taken),
+        CASE(while_no_request_is_held_one_of_any_size_is_taken),
+        CASE(input_has_a_quarter_and_one_message_goes_on),
+        CASE(the_message_that_goes_on_ends_at_the_hard_limit_unless_no_request_is_held),
+        CASE(input_becomes_a_request_of_its_session),
         CASE(whoever_was_refused_is_told_once_when_something_comes_back),
         CASE(an_adjustment_that_shrinks_gives_back_and_one_that_grows_is_not_refused),
         CASE(being_over_the_limit_counts_for_those_who_hold_something),
