@@ -246,14 +246,26 @@ static enum endpoint_status status_of_errno(const struct channel *channel, int e
     }
 }
 
+/* As read(2), which does not tell. The kernel closes descriptors for which there is no room. */
+static ssize_t receive(int fd, void *data, size_t len, bool *ret_cut)
+{
+    struct iovec iov = { .iov_base = data, .iov_len = len };
+    struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+    ssize_t n = recvmsg(fd, &message, 0);
+
+    *ret_cut = n >= 0 && (message.msg_flags & MSG_CTRUNC);
+    return n;
+}
+
 enum endpoint_status endpoint_read(const struct channel *channel, int fd, void *data, size_t len,
-                                   size_t *ret_len)
+                                   size_t *ret_len, bool *ret_cut)
 {
     ssize_t n;
 
     assert(len > 0);
+    *ret_cut = false;
     do
-        n = read(fd, data, len);
+        n = channel_is_listener(channel) ? receive(fd, data, len, ret_cut) : read(fd, data, len);
     while (n < 0 && errno == EINTR);
     if (n < 0)
         return status_of_errno(channel, errno);

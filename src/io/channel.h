@@ -82,9 +82,11 @@ enum endpoint_status {
     ENDPOINT_FAILED, /* the descriptor is of no more use */
 };
 
-/* Reads up to len bytes. A port without host answers HANGUP (read gives 0 or EIO). */
+/* Reads up to len bytes. A port without host answers HANGUP (read gives 0 or EIO). *ret_cut: what a
+ * client passed beside its bytes (descriptors) was dropped, which ends a read early: there may be more.
+ */
 enum endpoint_status endpoint_read(const struct channel *channel, int fd, void *data, size_t len,
-                                   size_t *ret_len);
+                                   size_t *ret_len, bool *ret_cut);
 
 /* Writes what fits, in one system call. EPIPE and ECONNRESET are HANGUP, never a signal. */
 enum endpoint_status endpoint_write(const struct channel *channel, int fd, const struct iovec *iov,

@@ -41,6 +41,7 @@ struct reader {
     struct intake intake;
     struct ahead ahead;
     bool readable;
+    bool urgent;  /* there was out-of-band data, which ends a read early: read until it is empty */
     bool closing; /* the input ends behind what is there */
     bool hung_up; /* nobody listens; a port's host may come back */
     bool connected; /* a port: its host was seen to be there */
@@ -249,6 +250,7 @@ static bool read_input(struct reader *reader)
 {
     struct client *client = &reader->client;
     size_t size, len = 0;
+    bool cut = false;
     char *space = input_space(reader, &size);
 
     if (!space && reader->intake.waits)
@@ -258,10 +260,10 @@ static bool read_input(struct reader *reader)
         reader_end(client);
         return false;
     }
-    switch (endpoint_read(client->channel, client->fd, space, size, &len)) {
+    switch (endpoint_read(client->channel, client->fd, space, size, &len, &cut)) {
     case ENDPOINT_OK:
         /* A stream socket that gave less than asked for is empty (epoll(7)), but for its end. */
-        took(reader, len, len == size);
+        took(reader, len, len == size || cut || reader->urgent);
         return true;
     case ENDPOINT_AGAIN:
         reader->readable = false;
@@ -344,9 +346,10 @@ static void socket_ready(struct source *source, uint32_t events)
 {
     struct reader *reader = CONTAINER_OF(source, struct reader, source);
 
-    if (!(events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)))
+    if (!(events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)))
         return;
     reader->readable = true;
+    reader->urgent |= (events & EPOLLPRI) != 0;
     reader->closing |= (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
     reader->hung_up |= (events & EPOLLHUP) != 0;
     run_soon(reader);
@@ -359,7 +362,7 @@ int reader_watch(struct client *client)
     reader->readable = true;
     run_soon(reader);
     return loop_add(service_of(reader)->loop, client->fd,
-                    endpoint_events(client->channel) | EPOLLET, &reader->source);
+                    endpoint_events(client->channel) | EPOLLPRI | EPOLLET, &reader->source);
 }
 
 void reader_tell(struct client *client, unsigned events)

@@ -75,7 +75,8 @@ static void read_from_port(const struct channel *channel, unsigned char *ret_dat
     size_t done = 0, n = 0;
 
     while (done < len) {
-        enum endpoint_status status = endpoint_read(channel, fd, ret_data + done, len - done, &n);
+        enum endpoint_status status =
+            endpoint_read(channel, fd, ret_data + done, len - done, &n, &(bool){ false });
 
         if (status == ENDPOINT_AGAIN) {
             wait_for(fd, POLLIN);
@@ -150,8 +151,9 @@ static void input_from_before_the_serial_port_was_opened_is_dropped(void **state
     assert_int_equal(write(host, "old\n", 4), 4);
     wait_for(early, POLLIN);
     channel = open_port(CHANNEL_ISA_SERIAL, "/dev/ttyS0");
-    assert_int_equal(endpoint_read(channel, channel_port_fd(channel), &byte, 1, &len),
-                     ENDPOINT_AGAIN);
+    assert_int_equal(
+        endpoint_read(channel, channel_port_fd(channel), &byte, 1, &len, &(bool){ false }),
+        ENDPOINT_AGAIN);
     assert_int_equal(write(host, "n", 1), 1);
     read_from_port(channel, &byte, 1);
     assert_int_equal(byte, 'n');
@@ -169,7 +171,7 @@ static void port_descriptor_neither_blocks_nor_is_inherited(void **state)
     assert_true(host >= 0);
     assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
     assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
-    assert_int_equal(endpoint_read(channel, fd, &byte, 1, &len), ENDPOINT_AGAIN);
+    assert_int_equal(endpoint_read(channel, fd, &byte, 1, &len, &(bool){ false }), ENDPOINT_AGAIN);
     channel_close(channel);
 }
 
@@ -209,8 +211,9 @@ static void host_that_has_gone_is_hangup_for_read_and_write(void **state)
     size_t len = 7;
 
     fd_close(host);
-    assert_int_equal(endpoint_read(channel, channel_port_fd(channel), &byte, 1, &len),
-                     ENDPOINT_HANGUP);
+    assert_int_equal(
+        endpoint_read(channel, channel_port_fd(channel), &byte, 1, &len, &(bool){ false }),
+        ENDPOINT_HANGUP);
     assert_int_equal(write_to_port(channel, &byte, 1, &len), ENDPOINT_HANGUP);
     assert_int_equal(len, 7);
     channel_close(channel);

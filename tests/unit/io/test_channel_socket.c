@@ -31,6 +31,14 @@ static int log_teardown(void **state)
 
 #define TEST_WITH_LOG(test) cmocka_unit_test_setup_teardown(test, log_setup, log_teardown)
 
+static enum endpoint_status read_end(const struct channel *channel, int fd, void *data, size_t len,
+                                     size_t *ret_len)
+{
+    bool cut;
+
+    return endpoint_read(channel, fd, data, len, ret_len, &cut);
+}
+
 static void assert_logged(void **state, const char *line)
 {
     assert_non_null(strstr(tempdir_read(state, "log"), line));
@@ -124,7 +132,7 @@ static void many_clients_are_accepted_and_talk_at_once(void **state)
     assert_int_equal(channel_accept(channel), -EAGAIN);
     for (size_t i = 0; i < ARRAY_LEN(clients); i++) {
         assert_int_equal(dprintf(clients[i], "from %zu", i) > 0, true);
-        assert_int_equal(endpoint_read(channel, ends[i], data, sizeof(data), &len), ENDPOINT_OK);
+        assert_int_equal(read_end(channel, ends[i], data, sizeof(data), &len), ENDPOINT_OK);
         data[len] = '\0';
         assert_int_equal(strtol(data + 5, NULL, 10), i);
         assert_int_equal(write_text(channel, ends[i], data), ENDPOINT_OK);
@@ -146,6 +154,41 @@ static void sockets_are_watched_level_triggered_for_input(void **state)
     channel_close(channel);
 }
 
+/* Descriptors beside the bytes end a read early, and are closed. */
+static void what_is_passed_beside_bytes_is_dropped_and_told(void **state)
+{
+    struct channel *channel = listen_in(state, "sock");
+    int client = connect_to(state, "sock"), end = channel_accept(channel), fds[2];
+    char control[CMSG_SPACE(sizeof(int))] = { 0 }, data[16];
+    struct iovec iov = { .iov_base = (char[]){ "first" }, .iov_len = 5 };
+    struct msghdr message = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)
+    };
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    bool cut = false;
+    size_t len = 0;
+
+    assert_int_equal(pipe(fds), 0);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(header), &fds[1], sizeof(int));
+    assert_int_equal(sendmsg(client, &message, 0), 5);
+    assert_int_equal(write(client, "more", 4), 4);
+    close(fds[1]);
+    assert_int_equal(endpoint_read(channel, end, data, sizeof(data), &len, &cut), ENDPOINT_OK);
+    assert_int_equal(len, 5);
+    assert_true(cut);
+    assert_int_equal(read(fds[0], data, 1), 0); /* nobody has the other end */
+    assert_int_equal(endpoint_read(channel, end, data, sizeof(data), &len, &cut), ENDPOINT_OK);
+    assert_int_equal(len, 4);
+    assert_false(cut);
+    close(fds[0]);
+    fd_close(client);
+    fd_close(end);
+    channel_close(channel);
+}
+
 static void quiet_client_is_again_and_a_gone_one_is_hangup(void **state)
 {
     struct channel *channel = listen_in(state, "sock");
@@ -153,15 +196,15 @@ static void quiet_client_is_again_and_a_gone_one_is_hangup(void **state)
     char data[8];
     size_t len = 4711;
 
-    assert_int_equal(endpoint_read(channel, end, data, sizeof(data), &len), ENDPOINT_AGAIN);
+    assert_int_equal(read_end(channel, end, data, sizeof(data), &len), ENDPOINT_AGAIN);
     assert_int_equal(write(client, "last", 4), 4);
     fd_close(client);
-    assert_int_equal(endpoint_read(channel, end, data, sizeof(data), &len), ENDPOINT_OK);
+    assert_int_equal(read_end(channel, end, data, sizeof(data), &len), ENDPOINT_OK);
     assert_int_equal(len, 4);
-    assert_int_equal(endpoint_read(channel, end, data, sizeof(data), &len), ENDPOINT_HANGUP);
+    assert_int_equal(read_end(channel, end, data, sizeof(data), &len), ENDPOINT_HANGUP);
     assert_int_equal(len, 4);
     fd_close(end);
-    assert_int_equal(endpoint_read(channel, end, data, sizeof(data), &len), ENDPOINT_FAILED);
+    assert_int_equal(read_end(channel, end, data, sizeof(data), &len), ENDPOINT_FAILED);
     channel_close(channel);
 }
 
@@ -173,7 +216,7 @@ static void half_closed_client_still_gets_its_answer(void **state)
     size_t len;
 
     assert_int_equal(shutdown(client, SHUT_WR), 0);
-    assert_int_equal(endpoint_read(channel, end, data, sizeof(data), &len), ENDPOINT_HANGUP);
+    assert_int_equal(read_end(channel, end, data, sizeof(data), &len), ENDPOINT_HANGUP);
     assert_int_equal(write_text(channel, end, "answer"), ENDPOINT_OK);
     assert_int_equal(read(client, data, sizeof(data)), 6);
     fd_close(client);
@@ -202,7 +245,7 @@ static void client_that_leaves_answers_unread_is_hangup(void **state)
 
     assert_int_equal(write_text(channel, end, "unread"), ENDPOINT_OK);
     fd_close(client); /* the kernel makes a reset of it */
-    assert_int_equal(endpoint_read(channel, end, data, sizeof(data), &len), ENDPOINT_HANGUP);
+    assert_int_equal(read_end(channel, end, data, sizeof(data), &len), ENDPOINT_HANGUP);
     fd_close(end);
     channel_close(channel);
 }
@@ -519,11 +562,11 @@ static void vsock_clients_connect_over_loopback(void **state)
     assert_int_equal(write(client, "ping", 4), 4);
     polled.fd = end;
     assert_int_equal(poll(&polled, 1, LONG_MS), 1);
-    assert_int_equal(endpoint_read(channel, end, data, sizeof(data), &len), ENDPOINT_OK);
+    assert_int_equal(read_end(channel, end, data, sizeof(data), &len), ENDPOINT_OK);
     assert_int_equal(len, 4);
     fd_close(client);
     assert_int_equal(poll(&polled, 1, LONG_MS), 1);
-    assert_int_equal(endpoint_read(channel, end, data, sizeof(data), &len), ENDPOINT_HANGUP);
+    assert_int_equal(read_end(channel, end, data, sizeof(data), &len), ENDPOINT_HANGUP);
     fd_close(end);
     channel_close(channel);
 }
@@ -540,6 +583,7 @@ int main(void)
         TEST_WITH_LOG(listener_without_path_is_refused),
         TEST_WITH_LOG(many_clients_are_accepted_and_talk_at_once),
         TEST_WITH_LOG(sockets_are_watched_level_triggered_for_input),
+        TEST_WITH_LOG(what_is_passed_beside_bytes_is_dropped_and_told),
         TEST_WITH_LOG(quiet_client_is_again_and_a_gone_one_is_hangup),
         TEST_WITH_LOG(half_closed_client_still_gets_its_answer),
         TEST_WITH_LOG(writing_to_a_gone_client_is_hangup_and_no_signal),
