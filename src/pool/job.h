@@ -36,7 +36,7 @@ struct job {
     bool nonblocking; /* looks into memory only: quicker than a wake-up, and never blocks */
     bool file;        /* works on a file: some workers are kept from it (struct sched_config) */
     bool writes;      /* changes a file */
-    bool looks;       /* looks at the guest's files: behind earlier writes of its stream */
+    bool looks;       /* looks at the guest's files: after earlier writes of its stream */
     /* Jobs of one kind take about as long, and get stuck at the same; < JOB_KINDS. What ended
      * streams have left running of a kind is limited. */
     unsigned char kind;

@@ -242,6 +242,36 @@ static void a_stuck_worker_is_told_of_once_and_does_not_tick_for_ever(void **sta
     sem_destroy(&gate);
 }
 
+static void a_stuck_worker_is_told_of_while_others_make_progress(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct task first, stuck, quick[4];
+    bool has_one = false, told = false;
+    sem_t gate;
+
+    sem_init(&gate, 0, 0);
+    for (int i = 0; i < 50 && !has_one; i++) {
+        has_one = get_stuck_with_one_in_hand(fixture, &first, &stuck, &gate);
+        for (int n = 0; has_one && n < 4; n++) {
+            quick[n] = make_task(fixture, NULL);
+            workers_push(fixture->workers, &quick[n].job, false);
+            if (n == 0)
+                wait_ran_ticking(fixture); /* another worker comes */
+            else
+                wait_ran(fixture);
+            told |= n > 0 && workers_tick(fixture->workers);
+        }
+        sem_post(&gate);
+        wait_ran(fixture);
+        wait_flushed(&first);
+        wait_flushed(&stuck);
+    }
+    assert_true(told);
+    for (int n = 0; n < 4; n++)
+        wait_flushed(&quick[n]);
+    sem_destroy(&gate);
+}
+
 /* All on one worker: a job that is not quick, another, and two nonblocking ones behind that. */
 static void nonblocking_jobs_wake_nobody_and_what_is_before_them_goes_out_with_them(void **state)
 {
@@ -454,6 +484,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_stuck_worker_slows_others_down_once_only),
         CASE(a_stuck_worker_is_told_of_once_and_does_not_tick_for_ever),
+        CASE(a_stuck_worker_is_told_of_while_others_make_progress),
         CASE(nonblocking_jobs_wake_nobody_and_what_is_before_them_goes_out_with_them),
         CASE(a_worker_that_starts_programs_boosts_its_priority_until_its_next_job),
         CASE(nonblocking_jobs_are_part_of_the_boost),
