@@ -44,7 +44,7 @@ struct spawn_result {
     int exit_code;
     int signal;
     bool timed_out;    /* the deadline passed: the group was sent SIGKILL */
-    struct buf output; /* stdout and stderr in the order written, at most 64 KiB kept */
+    struct buf output; /* stdout and stderr in the order written; the first 60 KiB and the last 4 */
 };
 
 /* Feeds `input` by a pipe (NULL: /dev/null), waits at most timeout_ms (< 0: for ever). 0 or -errno if the

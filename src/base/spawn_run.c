@@ -15,7 +15,8 @@
 #include <unistd.h>
 
 #define OUTPUT_MAX_BYTES (64 * KIB)
-#define KILL_WAIT_MS     5000 /* what SIGKILL did not end by then sits in the kernel */
+#define PIECE_BYTES      (4 * KIB) /* of reading, and how much of the end is kept */
+#define KILL_WAIT_MS     5000      /* what SIGKILL did not end by then sits in the kernel */
 
 /* A run under way. */
 struct run {
@@ -46,14 +47,29 @@ static void feed(struct run *run)
         run->in_fd = fd_close(run->in_fd);
 }
 
+/* Makes room for at most a piece: what goes is what stands before the last one. */
+static void cut_middle(struct buf *output, size_t len)
+{
+    char *tail = output->data + OUTPUT_MAX_BYTES - PIECE_BYTES;
+    size_t excess;
+
+    if (output->len + len <= OUTPUT_MAX_BYTES)
+        return;
+    excess = output->len + len - OUTPUT_MAX_BYTES;
+    output->len -= excess;
+    memmove(tail, tail + excess, (size_t)(output->data + output->len - tail));
+}
+
 /* Takes what is in the pipe: true if it was anything. */
 static bool drain_once(int fd, struct buf *output)
 {
-    char bytes[4096];
+    char bytes[PIECE_BYTES];
     ssize_t n = read(fd, bytes, sizeof(bytes));
 
-    if (n > 0)
-        buf_append(output, bytes, MIN_OF((size_t)n, OUTPUT_MAX_BYTES - output->len));
+    if (n > 0 && buf_ok(output)) {
+        cut_middle(output, (size_t)n);
+        buf_append(output, bytes, (size_t)n);
+    }
     return n > 0;
 }
 
@@ -90,7 +106,7 @@ static void drain_rest(int fd, struct buf *output)
 {
     int capacity = fcntl(fd, F_GETPIPE_SZ);
 
-    for (int taken = 0; taken < capacity; taken += 4096) {
+    for (int taken = 0; taken < capacity; taken += (int)PIECE_BYTES) {
         if (!drain_once(fd, output))
             return;
     }

@@ -327,16 +327,18 @@ static void run_reports_a_signal_and_a_program_that_is_not_there(void **dir)
     assert_string_equal(spawn_result_text(&result, text, sizeof(text)), "signal 9");
 }
 
-static void run_keeps_the_first_64_kib_of_output(void **dir)
+static void run_keeps_the_begin_and_the_end_of_output(void **dir)
 {
     static const char *const argv[] = { "/bin/sh", "-c",
-                                        "printf start; head -c 1000000 /dev/zero; exit 0", NULL };
+                                        "printf start; head -c 1000000 /dev/zero; printf end",
+                                        NULL };
     CLEANUP(spawn_result_done) struct spawn_result result = { 0 };
 
     assert_int_equal(spawn_run(argv, NULL, LONG_MS, &result), 0);
     assert_true(result.exited);
     assert_int_equal(result.output.len, 64 * KIB);
     assert_memory_equal(result.output.data, "start\0", 6);
+    assert_memory_equal(result.output.data + 64 * KIB - 4, "\0end", 4);
 }
 
 /* Fails unless the process, which is no child of ours, has ended or does so soon. */
@@ -518,7 +520,7 @@ int main(void)
         cmocka_unit_test(null_streams_are_empty_and_swallow),
         cmocka_unit_test(run_feeds_input_and_catches_both_streams_in_order),
         cmocka_unit_test(run_reports_a_signal_and_a_program_that_is_not_there),
-        cmocka_unit_test(run_keeps_the_first_64_kib_of_output),
+        cmocka_unit_test(run_keeps_the_begin_and_the_end_of_output),
         cmocka_unit_test(run_ends_at_its_time_limit_with_all_its_children),
         cmocka_unit_test(run_does_not_wait_for_a_background_child_with_the_pipe),
         cmocka_unit_test(run_feeds_more_than_a_pipe_holds_by_a_pipe),

@@ -12,8 +12,7 @@
 
 #define OUTPUT_TOLD_MAX 1024
 
-/* The end of what it said, from a whole line or character on where that is near, without the last
- * newlines. */
+/* The end of what it said, from a whole character on, without the last newlines. */
 static void last_words(const struct buf *output, const char **ret_text, int *ret_len)
 {
     size_t end = output->len, start;
@@ -29,11 +28,14 @@ static void last_words(const struct buf *output, const char **ret_text, int *ret
 
 static int fail(struct cmd_error *reterr, const char *what, const struct spawn_result *result)
 {
+    char words[OUTPUT_TOLD_MAX];
     const char *text;
     int len;
 
     last_words(&result->output, &text, &len);
-    return len > 0 ? cmd_fail(reterr, "%s: %.*s", what, len, text) : cmd_fail(reterr, "%s", what);
+    for (int i = 0; i < len; i++)
+        words[i] = text[i] ? text[i] : ' '; /* a NUL would end the error's text */
+    return len > 0 ? cmd_fail(reterr, "%s: %.*s", what, len, words) : cmd_fail(reterr, "%s", what);
 }
 
 static int check_result(const struct freeze_job *job, const struct spawn_result *result,

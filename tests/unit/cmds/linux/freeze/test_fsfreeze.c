@@ -462,6 +462,11 @@ static void the_last_words_of_a_hook_are_in_the_error(void **state)
     assert_null(strstr(error, "line 1\n"));
     assert_in_range(strlen(error), 1024, 1024 + 64);
     free(error);
+    /* however much it said before */
+    install_hook(guest, "[ $1 = thaw ] && exit; head -c 300000 /dev/zero; echo last; exit 1");
+    assert_int_equal(run(cmd_fsfreeze_freeze, guest, NULL, &error), -1);
+    assert_non_null(strstr(error, " last"));
+    free(error);
 }
 
 static void a_hook_that_is_killed_is_a_failure(void **state)
