@@ -12,7 +12,7 @@
  *                                                               completer, never both
  *
  * The token holder changes from time to time; the token's own release and acquire
- * (agent/output.c) order what one holder leaves for the next.
+ * (session/output.c) order what one holder leaves for the next.
  */
 #include "pool/window.h"
 

@@ -7,7 +7,7 @@
 
 #include "cmds/command.h"
 
-/* Power and time: power.c, suspend.c, clock.c */
+/* power/: power.c, suspend.c, set_time.c */
 extern const struct arg_spec args_shutdown[], args_set_time[];
 struct shutdown_args {
     struct arg_str mode;
@@ -19,7 +19,7 @@ struct set_time_args {
 };
 command_fn cmd_shutdown, cmd_suspend_disk, cmd_suspend_ram, cmd_suspend_hybrid, cmd_set_time;
 
-/* Processors and memory: vcpus.c, memblocks.c, cpustats.c */
+/* processors/: vcpus.c, memblocks.c, cpustats.c */
 struct vcpu_arg {
     int64_t logical_id;
     bool online, can_offline, has_can_offline;
@@ -38,7 +38,7 @@ extern const struct arg_spec args_set_vcpus[], args_set_memory_blocks[];
 command_fn cmd_get_vcpus, cmd_set_vcpus, cmd_get_memory_blocks, cmd_set_memory_blocks,
     cmd_get_memory_block_info, cmd_get_cpustats;
 
-/* Storage: fstrim.c, fsinfo.c, disks.c, diskstats.c */
+/* storage/: fstrim.c, fsinfo.c, disks.c, diskstats.c */
 struct fstrim_args {
     int64_t minimum;
     bool has_minimum;
@@ -46,14 +46,14 @@ struct fstrim_args {
 extern const struct arg_spec args_fstrim[];
 command_fn cmd_fstrim, cmd_get_fsinfo, cmd_get_disks, cmd_get_diskstats;
 
-/* Network: interfaces.c, route.c */
+/* network/: interfaces.c, route.c */
 command_fn cmd_network_get_interfaces, cmd_network_get_route;
 
 /* What replies that grow with the guest's tables will come to (command.h, reply_max). */
 typedef size_t reply_max_fn(const struct cmd_env *env, const void *args);
 reply_max_fn get_fsinfo_max, get_disks_max, network_get_interfaces_max, network_get_route_max;
 
-/* Users: users.c, password.c, ssh_keys.c */
+/* accounts/: users.c, password.c, ssh_keys.c */
 struct password_args {
     struct arg_str username, password;
     bool crypted;
