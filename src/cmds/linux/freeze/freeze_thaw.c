@@ -119,8 +119,24 @@ static bool counts(enum walk walk, int r)
            r != -ENOENT && r != -ENOTTY;
 }
 
+/* True if every way to the filesystem leads through what may not answer. */
+static bool is_remote(const struct mounts *mounts, size_t first)
+{
+    bool remote = false;
+
+    for (size_t i = first; i < mounts->count; i++) {
+        if (mounts->items[i].first != first)
+            continue;
+        if (mounts->items[i].reach == MOUNT_REACHABLE)
+            return false;
+        remote = remote || mounts->items[i].reach == MOUNT_REMOTE;
+    }
+    return remote;
+}
+
+/* Those that are remote, or those that are not. */
 static int walk_plan(const struct freeze_job *job, const struct freeze_plan *plan, enum walk walk,
-                     int64_t *ret_count, struct cmd_error *reterr)
+                     bool remote, int64_t *ret_count, struct cmd_error *reterr)
 {
     int result = 0;
 
@@ -133,7 +149,7 @@ static int walk_plan(const struct freeze_job *job, const struct freeze_plan *pla
                      mount->target);
             continue;
         }
-        if (freeze_kept_has(mount))
+        if (freeze_kept_has(mount) || is_remote(&plan->mounts, plan->order[i]) != remote)
             continue;
         r = thaw_mount(job, &plan->mounts, plan->order[i]);
         *ret_count += r > 0;
@@ -146,7 +162,7 @@ static int walk_plan(const struct freeze_job *job, const struct freeze_plan *pla
 }
 
 /* 0, or -1: something that was frozen may be so still. */
-static int walk_table(const struct freeze_job *job, enum walk walk, int64_t *ret_count,
+static int walk_table(const struct freeze_job *job, enum walk walk, bool remote, int64_t *ret_count,
                       struct cmd_error *reterr)
 {
     CLEANUP(freeze_plan_done) struct freeze_plan plan = { 0 };
@@ -156,7 +172,7 @@ static int walk_table(const struct freeze_job *job, enum walk walk, int64_t *ret
     if (r == 0 && walk == WALK_OWN)
         r = freeze_plan_drop(&plan, job->config->exclude);
     if (r == 0)
-        return walk_plan(job, &plan, walk, ret_count, reterr);
+        return walk_plan(job, &plan, walk, remote, ret_count, reterr);
     if (walk == WALK_INHERITED)
         return cmd_fail_errno(reterr, r, "failed to read the mount table");
     log_warn("fsfreeze: cannot read the mount table: %s, what others froze is left", err_text(r));
@@ -167,8 +183,10 @@ static int thaw_inherited(const struct freeze_job *job, int64_t *ret_count,
                           struct cmd_error *reterr)
 {
     int lingering = freeze_marker_lingers(job, inherited.marker);
-    int r = walk_table(job, WALK_INHERITED, ret_count, reterr);
+    int r = walk_table(job, WALK_INHERITED, false, ret_count, reterr);
 
+    if (r == 0)
+        r = walk_table(job, WALK_INHERITED, true, ret_count, reterr);
     if (r == 0 && lingering)
         r = cmd_fail(reterr, "a freeze of the agent before (pid %d) has not come back", lingering);
     if (r < 0)
@@ -181,19 +199,19 @@ static int thaw_inherited(const struct freeze_job *job, int64_t *ret_count,
 static int thaw_own(const struct freeze_job *job, int64_t *ret_count, struct cmd_error *reterr)
 {
     CLEANUP(cmd_error_done) struct cmd_error ignored = { 0 };
-    int64_t walked = 0;
     char name[256];
     int failed;
 
     *ret_count = freeze_kept_thaw(&failed, name, sizeof(name));
-    walk_table(job, WALK_OWN, &walked, &ignored);
-    *ret_count += walked;
+    walk_table(job, WALK_OWN, false, ret_count, &ignored);
     if (failed < 0) {
         add_failure(reterr, name, failed);
         stay_frozen(job);
         return -1;
     }
     become_thawed(job);
+    /* what may have to be waited for keeps nobody frozen */
+    walk_table(job, WALK_OWN, true, ret_count, &ignored);
     return 0;
 }
 
@@ -201,7 +219,8 @@ static int thaw_unknown(const struct freeze_job *job, int64_t *ret_count)
 {
     CLEANUP(cmd_error_done) struct cmd_error ignored = { 0 };
 
-    return walk_table(job, WALK_UNKNOWN, ret_count, &ignored);
+    walk_table(job, WALK_UNKNOWN, false, ret_count, &ignored);
+    return walk_table(job, WALK_UNKNOWN, true, ret_count, &ignored);
 }
 
 /* With the turn. */

@@ -11,6 +11,8 @@
  *          keeps state, marker and timer, is an error that names it, and is tried again every
  *          FREEZE_RETRY_SEC.
  * hidden   what was mounted over meanwhile is reached by another mount of its device.
+ * remote   what only leads through a network filesystem comes last, when what this agent froze is
+ *          thawed and told so: to look there may mean to wait for ever.
  * thawed   a thaw that nothing is known to be frozen for walks the mount table all the same: after
  *          a crash, or a change of agents, it is the host's only way out.
  *

@@ -31,16 +31,36 @@ static struct {
     } fs[FAKE_FS_MAX];
     size_t count;
     char done[1024];
-    const char *hang_on, *hang_thaw_on, *fail_on, *fail_open_on, *fail_thaw_on;
+    const char *hang_on, *hang_thaw_on, *fail_on, *fail_open_on, *hang_open_on, *fail_thaw_on;
     int error;
     bool hanging, released, devices;
 } fake = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+
+static inline void fake_wait(const bool *flag)
+{
+    struct timespec limit;
+
+    clock_gettime(CLOCK_REALTIME, &limit);
+    limit.tv_sec += FAKE_WAIT_SEC;
+    while (!*flag)
+        PTOK(pthread_cond_timedwait(&fake.changed, &fake.lock, &limit));
+}
+
+/* With the lock. */
+static inline void fake_hang(void)
+{
+    fake.hanging = true;
+    PTOK(pthread_cond_broadcast(&fake.changed));
+    fake_wait(&fake.released);
+}
 
 static inline int fake_open(const struct sysroot *root, const struct mount *mount)
 {
     size_t i;
 
     PTOK(pthread_mutex_lock(&fake.lock));
+    if (fake.hang_open_on && strcmp(mount->target, fake.hang_open_on) == 0)
+        fake_hang();
     if (fake.fail_open_on && strcmp(mount->target, fake.fail_open_on) == 0) {
         PTOK(pthread_mutex_unlock(&fake.lock));
         return -fake.error;
@@ -73,27 +93,14 @@ static inline void fake_note(char sign, size_t i)
              fake.fs[i].target);
 }
 
-static inline void fake_wait(const bool *flag)
-{
-    struct timespec limit;
-
-    clock_gettime(CLOCK_REALTIME, &limit);
-    limit.tv_sec += FAKE_WAIT_SEC;
-    while (!*flag)
-        PTOK(pthread_cond_timedwait(&fake.changed, &fake.lock, &limit));
-}
-
 static inline int fake_freeze(int fd)
 {
     size_t i = (size_t)fd;
     int r = 0;
 
     PTOK(pthread_mutex_lock(&fake.lock));
-    if (fake.hang_on && strcmp(fake.fs[i].target, fake.hang_on) == 0) {
-        fake.hanging = true;
-        PTOK(pthread_cond_broadcast(&fake.changed));
-        fake_wait(&fake.released);
-    }
+    if (fake.hang_on && strcmp(fake.fs[i].target, fake.hang_on) == 0)
+        fake_hang();
     if (fake.fail_on && strcmp(fake.fs[i].target, fake.fail_on) == 0) {
         r = -fake.error;
     } else if (fake.fs[i].frozen) {
@@ -112,11 +119,8 @@ static inline int fake_thaw(int fd)
     int r = -EINVAL;
 
     PTOK(pthread_mutex_lock(&fake.lock));
-    if (fake.hang_thaw_on && strcmp(fake.fs[i].target, fake.hang_thaw_on) == 0) {
-        fake.hanging = true;
-        PTOK(pthread_cond_broadcast(&fake.changed));
-        fake_wait(&fake.released);
-    }
+    if (fake.hang_thaw_on && strcmp(fake.fs[i].target, fake.hang_thaw_on) == 0)
+        fake_hang();
     if (fake.fail_thaw_on && strcmp(fake.fs[i].target, fake.fail_thaw_on) == 0) {
         r = -fake.error;
     } else if (fake.fs[i].frozen) {
@@ -172,7 +176,8 @@ static inline void fake_fs_reset(void)
     memset(fake.fs, 0, sizeof(fake.fs));
     fake.count = 0;
     fake.done[0] = '\0';
-    fake.hang_on = fake.hang_thaw_on = fake.fail_on = fake.fail_open_on = fake.fail_thaw_on = NULL;
+    fake.hang_on = fake.hang_thaw_on = fake.hang_open_on = fake.fail_on = fake.fail_open_on =
+        fake.fail_thaw_on = NULL;
     fake.hanging = fake.released = fake.devices = false;
     PTOK(pthread_mutex_unlock(&fake.lock));
     fs_ops.open = fake_open;

@@ -934,6 +934,31 @@ static void an_end_beside_a_stuck_automatic_thaw_says_so(void **state)
     assert_false(state_marker_get(guest->store, NULL, 0));
 }
 
+/* Below a network filesystem whose server is away: looked at last, and nothing waits for it. */
+static void a_way_that_does_not_answer_keeps_nothing_frozen(void **state)
+{
+    struct guest *guest = *state;
+    struct freezer thawer = { .guest = guest };
+
+    tree_write(&guest->tree, "/proc/self/mountinfo",
+               "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n"
+               "2 1 0:9 / /net rw - nfs4 server:/ rw\n"
+               "3 2 8:2 / /net/disk rw - vfat /dev/sda2 rw\n",
+               0644);
+    fake.fail_on = "/net/disk"; /* cannot be frozen, so that no descriptor is kept */
+    fake.error = EOPNOTSUPP;
+    assert_int_equal(freeze(guest), 1);
+    fake.hang_open_on = "/net/disk";
+    PTOK(pthread_create(&thawer.thread, NULL, thawer_main, &thawer));
+    fake_fs_wait_hanging();
+    assert_status(guest, "thawed");
+    assert_int_equal(fake_fs_frozen_count(), 0);
+    assert_false(state_marker_get(guest->store, NULL, 0));
+    fake_fs_release();
+    PTOK(pthread_join(thawer.thread, NULL));
+    assert_int_equal(thawer.result, 1);
+}
+
 /* After a restart only the paths are left, and something was mounted there since. */
 static void what_an_earlier_agent_froze_is_thawed_though_it_is_hidden(void **state)
 {
@@ -1079,6 +1104,7 @@ int main(void)
         CASE(an_end_thaws_what_is_frozen_with_its_hook),
         CASE(an_end_does_not_wait_for_a_stuck_freeze),
         CASE(an_end_beside_a_stuck_automatic_thaw_says_so),
+        CASE(a_way_that_does_not_answer_keeps_nothing_frozen),
         CASE(what_an_earlier_agent_froze_is_thawed_though_it_is_hidden),
         CASE(a_stuck_freeze_is_overtaken_by_a_thaw),
         CASE(a_stuck_freeze_that_fails_at_last_needs_no_thaw),
