@@ -22,8 +22,9 @@ enum job_class {
 };
 
 #define JOB_KINDS 64
-/* A pace for each kind, and some for devices that files are on. */
-#define JOB_PACES 128
+/* A pace for each kind, and some for kinds on the device that files are on. */
+#define JOB_FILE_PACES_LOG2 9
+#define JOB_PACES           (JOB_KINDS + (1 << JOB_FILE_PACES_LOG2))
 
 struct job_key {
     uint64_t dev, ino;
@@ -64,14 +65,14 @@ struct job {
     struct job *next_open;  /* behind it among the opens of its stream */
     LIST_ENTRY(job) bucket; /* the last job of a chain stands in the hash table */
     struct job_key chain;
-    uint64_t seq;       /* in its stream */
-    unsigned waits;     /* unfinished earlier jobs of its stream it needs: freeze operations for
+    uint64_t seq;   /* in its stream */
+    unsigned waits; /* unfinished earlier jobs of its stream it needs: freeze operations for
                      * an urgent job, urgent jobs for any other */
-    bool barrier;       /* runs as a barrier */
-    bool keyed;         /* `chain` is its key */
-    bool chained;       /* is in the chain of its key */
-    bool left;          /* counted as left running by an ended stream */
-    unsigned char pace; /* jobs of one pace are measured together; < JOB_PACES */
+    bool barrier;   /* runs as a barrier */
+    bool keyed;     /* `chain` is its key */
+    bool chained;   /* is in the chain of its key */
+    bool left;      /* counted as left running by an ended stream */
+    uint16_t pace;  /* jobs of one pace are measured together; < JOB_PACES */
 };
 
 TAILQ_HEAD(job_list, job);

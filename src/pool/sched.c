@@ -178,12 +178,14 @@ static void leave_chains_locked(struct stream *stream, struct job *job, struct j
 
 /* Admission */
 
-/* What the job is as quick as: jobs on the same device, or else those of its kind. */
-static unsigned char pace_of(const struct job *job)
+/* What the job is as quick as: jobs of its kind, on the same device if it is known. */
+static uint16_t pace_of(const struct job *job)
 {
+    uint64_t pair = job->chain.dev * JOB_KINDS + job->kind;
+
     if (job->class != JOB_FILE || !job->keyed)
         return job->kind;
-    return (unsigned char)(JOB_KINDS + (job->chain.dev * 0x9E3779B97F4A7C15u >> 58));
+    return (uint16_t)(JOB_KINDS + (pair * 0x9E3779B97F4A7C15u >> (64 - JOB_FILE_PACES_LOG2)));
 }
 
 /* Decides how the job is ordered, now that everything it comes behind is done. */

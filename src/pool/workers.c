@@ -9,7 +9,6 @@
  *   count     I/O thread or pusher: add   all: relaxed     only compared with core and max
  *             worker: CAS down to leave
  *   taken     workers: relaxed add        I/O: relaxed     a changed number means progress
- *   mean_ns   workers: relaxed            pushers: relaxed a hint; an update may get lost
  *   slow      workers: add, sub, relaxed  pushers: relaxed a hint: wrong for a moment costs a
  *                                                          wake-up or a tick
  *   keep_until_ns  I/O thread, workers:   workers: relaxed a hint; an update may get lost
@@ -30,6 +29,7 @@
 
 #include "base/log.h"
 #include "base/now.h"
+#include "pool/pace.h"
 #include "pool/priority.h"
 #include "pool/ring.h"
 
@@ -45,10 +45,6 @@
 #define WORKER_STACK_BYTES (512 * KIB)
 #endif
 
-/* A job that takes less than a wake-up of another worker would cost. */
-#define QUICK_JOB_NS (50u * 1000)
-/* What a single job may add to the mean, so that one that was preempted does not change it much. */
-#define SLOW_JOB_NS (8 * QUICK_JOB_NS)
 /* A job that takes so long leaves its processor to others. */
 #define BLOCKED_JOB_NS NSEC_PER_MSEC
 /* Jobs that one busy worker may find waiting while they are quick. */
@@ -69,8 +65,8 @@ struct workers {
     _Atomic unsigned slow;      /* workers that run a job that is not taken to be quick */
     _Atomic unsigned ended;
     _Atomic int64_t keep_until_ns;
-    _Atomic unsigned mean_ns[JOB_PACES]; /* what jobs of a pace take lately */
-    _Atomic unsigned blocked;            /* busy workers that were stuck when last looked at */
+    _Atomic unsigned blocked; /* busy workers that were stuck when last looked at */
+    struct pace paces[JOB_PACES];
     _Atomic bool stopping;
 
     /* I/O thread */
@@ -223,16 +219,7 @@ static void batch_flush(struct batch *batch)
 
 static bool is_quick(const struct workers *workers, const struct job *job)
 {
-    return atomic_load_explicit(&workers->mean_ns[job->pace], memory_order_relaxed) < QUICK_JOB_NS;
-}
-
-static void note_duration(struct workers *workers, const struct job *job, int64_t ns)
-{
-    _Atomic unsigned *mean_ns = &workers->mean_ns[job->pace];
-    unsigned mean = atomic_load_explicit(mean_ns, memory_order_relaxed);
-    unsigned capped = (unsigned)MIN_OF(ns, (int64_t)SLOW_JOB_NS);
-
-    atomic_store_explicit(mean_ns, mean - mean / 8 + capped / 8, memory_order_relaxed);
+    return pace_is_quick(&workers->paces[job->pace]);
 }
 
 /* A slow job has ended beside others: if there are more than `core`, they were needed. */
@@ -247,8 +234,9 @@ static void note_need(struct workers *workers, int64_t ns)
 /* Runs the job, and tells the scheduler; returns one to go on with, or NULL. */
 static struct job *run_timed(struct workers *workers, struct job *job)
 {
-    bool slow = !is_quick(workers, job);
-    int64_t start_ns = now_ns(), ns;
+    struct pace *pace = &workers->paces[job->pace];
+    bool slow = !pace_is_quick(pace);
+    struct stopwatch watch = pace_start(pace);
     struct job *next;
 
     if (slow)
@@ -258,9 +246,7 @@ static struct job *run_timed(struct workers *workers, struct job *job)
     job->done(job);
     if (slow)
         atomic_fetch_sub_explicit(&workers->slow, 1, memory_order_relaxed);
-    ns = now_ns() - start_ns;
-    note_duration(workers, job, ns);
-    note_need(workers, ns);
+    note_need(workers, pace_stop(pace, &watch));
     return next;
 }
 
@@ -353,9 +339,31 @@ static bool wake_parked(struct workers *workers)
     return true;
 }
 
+/* How many there may be without a tick that finds them stuck. Jobs that wait for something else than
+ * a processor do so side by side. */
+static unsigned ready_limit(const struct workers *workers, const struct job *job)
+{
+    bool waits = !job->spawns && pace_waits(&workers->paces[job->pace]);
+
+    return waits ? workers->config.max : workers->config.core;
+}
+
+/* Starts one if there may be more. */
+static bool start_ready(struct workers *workers, unsigned limit)
+{
+    unsigned count = atomic_load_explicit(&workers->count, memory_order_relaxed);
+
+    if (count >= limit)
+        return false;
+    if (count >= workers->config.core)
+        keep(workers);
+    return start_worker(workers);
+}
+
 void workers_push(struct workers *workers, struct job *job, bool soon)
 {
     bool quick = is_quick(workers, job); /* once it is pushed, the job is a worker's */
+    unsigned limit = ready_limit(workers, job);
     bool pushed = ring_push(workers->ring, job);
 
     CHECK(pushed); /* the scheduler admits no more jobs than the ring holds */
@@ -366,12 +374,8 @@ void workers_push(struct workers *workers, struct job *job, bool soon)
         workers->config.backlog(workers->config.arg);
         return;
     }
-    if (wake_parked(workers))
-        return;
-    if (atomic_load_explicit(&workers->count, memory_order_relaxed) < workers->config.core &&
-        start_worker(workers))
-        return;
-    workers->config.backlog(workers->config.arg);
+    if (!wake_parked(workers) && !start_ready(workers, limit))
+        workers->config.backlog(workers->config.arg);
 }
 
 bool workers_idle_ring(const struct workers *workers)

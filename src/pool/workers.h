@@ -3,10 +3,10 @@
  *
  * There are at most `core` workers while jobs make progress. When jobs wait and none was taken for
  * a while (WORKERS_TICK_MS), the workers are taken to be blocked and more are woken or started, up
- * to `max`. Those above `core` stay parked for `keep_ms` after they were needed, so that the next burst
+ * to `max`. Jobs that are known to wait (pool/pace.h) get a worker each at once. Those above `core` stay parked for `keep_ms` after they were needed, so that the next burst
  * finds them; each wakes up once then, and leaves.
  *
- * A wake-up costs more than a quick job. So while jobs of a pace are quick (QUICK_JOB_NS), a busy worker
+ * A wake-up costs more than a quick job. So while jobs of a pace are quick (pool/pace.h), a busy worker
  * is trusted to take a short queue by itself, and flushes its finished jobs together. If it gets
  * stuck after all, the tick wakes others and flushes in its place. Brief jobs cannot get stuck: what
  * is finished before them always goes out with them.

@@ -327,6 +327,27 @@ static void an_unknown_file_is_ordered_as_a_barrier_and_asked_again_in_its_turn(
 }
 
 /* Who leaves an open stuck and tries again waits for the first try, and holds no other worker. */
+/* What is quick on a slow device, as a seek, says nothing about its reads. */
+static void file_jobs_are_measured_by_kind_and_device(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct probe reading = { .job.kind = 1, .key = { 9, 1 }, .key_known = true };
+    static struct probe alike = { .job.kind = 1, .key = { 9, 2 }, .key_known = true };
+    static struct probe seeking = { .job.kind = 2, .key = { 9, 3 }, .key_known = true };
+    static struct probe elsewhere = { .job.kind = 1, .key = { 10, 1 }, .key_known = true };
+    struct probe *probes[] = { &reading, &alike, &seeking, &elsewhere };
+
+    for (size_t i = 0; i < ARRAY_LEN(probes); i++) {
+        submit(fixture, probes[i], JOB_FILE);
+        wait_entered(fixture, probes[i]);
+    }
+    assert_int_equal(reading.job.pace, alike.job.pace);
+    assert_int_not_equal(reading.job.pace, seeking.job.pace);
+    assert_int_not_equal(reading.job.pace, elsewhere.job.pace);
+    for (size_t i = 0; i < ARRAY_LEN(probes); i++)
+        let_go(fixture, probes[i]);
+}
+
 static void opens_of_one_path_run_in_order_across_streams(void **state)
 {
     struct fixture *fixture = *state;
@@ -740,6 +761,7 @@ int main(void)
         CASE(a_query_waits_for_earlier_writes_of_its_stream),
         CASE(opens_of_one_path_run_in_order_across_streams),
         CASE(an_open_that_writes_waits_for_others_of_its_path),
+        CASE(file_jobs_are_measured_by_kind_and_device),
         CASE(file_jobs_leave_workers_to_others),
         CASE(what_ended_streams_leave_running_is_limited_by_kind),
     };

@@ -26,6 +26,8 @@ struct task {
     struct fixture *fixture;
     sem_t *gate;         /* NULL: runs through */
     sem_t *entered;      /* NULL, or posted before that */
+    unsigned sleep_ms;   /* first */
+    unsigned compute_ms; /* likewise */
     struct task *follow; /* pushed when it has run, as the scheduler does */
     unsigned follow_count;
     bool soon;                 /* pushed so */
@@ -35,10 +37,36 @@ struct task {
     atomic_bool flushed;
 };
 
+static void sleep_for(unsigned ms)
+{
+    nanosleep(&(struct timespec){ .tv_nsec = ms * NSEC_PER_MSEC }, NULL);
+}
+
+static int64_t cpu_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
+}
+
+/* Of the thread's own time: others may use the processor meanwhile. */
+static void compute_for(unsigned ms)
+{
+    int64_t until_ns = cpu_ns() + ms * NSEC_PER_MSEC;
+
+    while (cpu_ns() < until_ns)
+        ;
+}
+
 static void task_run(struct job *job)
 {
     struct task *task = CONTAINER_OF(job, struct task, job);
 
+    if (task->sleep_ms)
+        sleep_for(task->sleep_ms);
+    if (task->compute_ms)
+        compute_for(task->compute_ms);
     if (task->entered)
         sem_post(task->entered);
     if (task->gate)
@@ -476,6 +504,52 @@ static void workers_that_are_not_needed_any_longer_leave(void **state)
     run_slow_burst(fixture, true);
 }
 
+/* One after the other. */
+static void run_alike(struct fixture *fixture, unsigned sleep_ms, unsigned compute_ms)
+{
+    static struct task tasks[4];
+
+    for (int i = 0; i < 4; i++) {
+        tasks[i] = make_task(fixture, NULL);
+        tasks[i].sleep_ms = sleep_ms;
+        tasks[i].compute_ms = compute_ms;
+        workers_push(fixture->workers, &tasks[i].job, false);
+        wait_ran(fixture);
+        wait_flushed(&tasks[i]);
+    }
+}
+
+static void jobs_that_are_known_to_wait_get_a_worker_each_at_once(void **state)
+{
+    struct fixture *fixture = *state;
+
+    run_alike(fixture, 15, 0);
+    assert_true(workers_count(fixture->workers) <= 2);
+    run_slow_burst(fixture, false); /* nobody ticks */
+}
+
+static void jobs_that_compute_get_no_more_workers(void **state)
+{
+    struct fixture *fixture = *state;
+    static struct task tasks[8];
+    sem_t gate;
+
+    sem_init(&gate, 0, 0);
+    run_alike(fixture, 0, 20);
+    for (int i = 0; i < 8; i++) {
+        tasks[i] = make_task(fixture, &gate);
+        workers_push(fixture->workers, &tasks[i].job, false);
+    }
+    assert_int_equal(workers_count(fixture->workers), 2);
+    for (int i = 0; i < 8; i++)
+        sem_post(&gate);
+    for (int i = 0; i < 8; i++) {
+        wait_ran(fixture);
+        wait_flushed(&tasks[i]);
+    }
+    sem_destroy(&gate);
+}
+
 #define CASE_AS(setup_, name) cmocka_unit_test_setup_teardown(name, setup_, teardown)
 #define CASE(name)            cmocka_unit_test_setup_teardown(name, setup, teardown)
 
@@ -491,6 +565,8 @@ int main(void)
         CASE(workers_that_are_started_during_the_end_are_waited_for),
         CASE(the_end_does_not_wait_for_a_stuck_worker),
         CASE_AS(setup_patient, the_next_burst_finds_the_workers_that_the_last_one_needed),
+        CASE(jobs_that_are_known_to_wait_get_a_worker_each_at_once),
+        CASE(jobs_that_compute_get_no_more_workers),
         CASE_AS(setup_impatient, workers_that_are_not_needed_any_longer_leave),
     };
 
