@@ -133,6 +133,12 @@ static bool is_file_call(const struct call *call)
            (call->command->order == ORDER_OPEN || call->command->order == ORDER_FILE);
 }
 
+/* It is ordered among calls on the same file, path or program. */
+static bool has_key(const struct call *call)
+{
+    return is_file_call(call) || (!call->error.text && call->command->order == ORDER_PID);
+}
+
 /* The memory that the reply will hold at most. */
 static size_t call_cost(const struct call *call)
 {
@@ -323,7 +329,7 @@ static struct job make_job(const struct call *call, size_t cost)
         .run = job_run,
         .done = job_done,
         .flush = job_flush,
-        .key = is_file_call(call) ? job_key : NULL,
+        .key = has_key(call) ? job_key : NULL,
         .admitted = job_admitted,
         .now = may_try_now(call, cost) ? job_now : NULL,
     };

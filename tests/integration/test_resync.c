@@ -208,6 +208,25 @@ static void many_hanging_reads_do_not_use_up_the_pool(void **state)
         assert_int_equal(reply_int(client_line(client), "count"), 16);
 }
 
+/* A status keeps its order among those of its program, and waits for nothing else. */
+static void statuses_between_stuck_reads_do_not_keep_them_apart(void **state)
+{
+    struct fixture *fixture = fixture_or_skip(state);
+    struct client *client = &fixture->client;
+    int64_t first = client_file_open(client, hang_file(&fixture->hang, 12), "r");
+    int64_t second = client_file_open(client, hang_file(&fixture->hang, 13), "r");
+
+    hang_tell(&fixture->hang, "hang on");
+    send_read(client, first, "first");
+    client_send(client, "{\"execute\":\"guest-exec-status\",\"arguments\":{\"pid\":1}}");
+    send_read(client, second, "second");
+    hang_wait(&fixture->hang, 2);
+    hang_tell(&fixture->hang, "hang off");
+    assert_non_null(strstr(client_line(client), "\"first\""));
+    assert_non_null(strstr(client_line(client), "does not exist"));
+    assert_non_null(strstr(client_line(client), "\"second\""));
+}
+
 static void requests_on_the_stuck_file_alone_wait_for_it(void **state)
 {
     struct fixture *fixture = fixture_or_skip(state);
@@ -369,6 +388,7 @@ int main(void)
         CASE(a_barrier_behind_a_stuck_request_does_not_hold_the_new_session),
         CASE(hanging_opens_leave_ping_sync_and_other_clients_alone),
         CASE(many_hanging_reads_do_not_use_up_the_pool),
+        CASE(statuses_between_stuck_reads_do_not_keep_them_apart),
         CASE(requests_on_the_stuck_file_alone_wait_for_it),
         CASE(a_client_that_leaves_takes_its_late_replies_along),
         CASE(a_file_whose_inode_is_held_stops_nobody_else),
