@@ -6,9 +6,9 @@
 
 /* What a single job may add to the mean, so that one that was preempted does not change it much. */
 #define MEAN_MAX_NS (8 * (int64_t)QUICK_JOB_NS)
-/* The same for the time it waits: one that does is believed. */
+/* The same for the time it waits: three in a row are believed. */
 #define WAITING_JOB_NS ((unsigned)NSEC_PER_MSEC)
-#define WAIT_MAX_NS    (9 * (int64_t)WAITING_JOB_NS)
+#define WAIT_MAX_NS    (4 * (int64_t)WAITING_JOB_NS)
 
 bool pace_waits(const struct pace *pace)
 {
@@ -31,7 +31,9 @@ static void look_at_thread(int64_t *ret_cpu_ns, long *ret_sleeps)
 
 struct stopwatch pace_start(const struct pace *pace)
 {
-    struct stopwatch watch = { .looks_at_thread = !pace_is_quick(pace), .start_ns = now_ns() };
+    unsigned mean_ns = atomic_load_explicit(&pace->mean_ns, memory_order_relaxed);
+    bool is_known_quick = mean_ns > 0 && mean_ns < QUICK_JOB_NS;
+    struct stopwatch watch = { .looks_at_thread = !is_known_quick, .start_ns = now_ns() };
 
     if (watch.looks_at_thread)
         look_at_thread(&watch.start_cpu_ns, &watch.start_sleeps);
@@ -47,16 +49,18 @@ static void note(_Atomic unsigned *mean_ns, int64_t ns, int64_t max_ns)
 }
 
 /* A job that computes may lose its processor to others, but it does not go to sleep by itself. */
-static int64_t waited_ns(const struct stopwatch *watch, int64_t ns)
+void pace_ran(struct stopwatch *watch)
 {
-    int64_t cpu_ns, used_ns;
+    int64_t cpu_ns, ns, used_ns;
     long sleeps;
 
     if (!watch->looks_at_thread)
-        return 0;
+        return;
     look_at_thread(&cpu_ns, &sleeps);
+    ns = now_ns() - watch->start_ns;
     used_ns = cpu_ns - watch->start_cpu_ns;
-    return sleeps != watch->start_sleeps && used_ns < ns / 2 ? ns - used_ns : 0;
+    if (sleeps != watch->start_sleeps && used_ns < ns / 2)
+        watch->waited_ns = ns - used_ns;
 }
 
 int64_t pace_stop(struct pace *pace, const struct stopwatch *watch)
@@ -64,6 +68,6 @@ int64_t pace_stop(struct pace *pace, const struct stopwatch *watch)
     int64_t ns = now_ns() - watch->start_ns;
 
     note(&pace->mean_ns, ns, MEAN_MAX_NS);
-    note(&pace->wait_ns, waited_ns(watch, ns), WAIT_MAX_NS);
+    note(&pace->wait_ns, watch->waited_ns, WAIT_MAX_NS);
     return ns;
 }

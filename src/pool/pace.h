@@ -28,7 +28,7 @@ struct pace {
 /* One job. */
 struct stopwatch {
     bool looks_at_thread; /* a quick job is not worth the system calls */
-    int64_t start_ns, start_cpu_ns;
+    int64_t start_ns, start_cpu_ns, waited_ns;
     long start_sleeps;
 };
 
@@ -41,6 +41,9 @@ static inline bool pace_is_quick(const struct pace *pace)
 bool pace_waits(const struct pace *pace);
 
 struct stopwatch pace_start(const struct pace *pace);
+
+/* The job itself has run: what it waited. The pool's own locks come behind it. */
+void pace_ran(struct stopwatch *watch);
 
 /* Takes the job into account; returns its nanoseconds. */
 int64_t pace_stop(struct pace *pace, const struct stopwatch *watch);

@@ -222,84 +222,7 @@ static bool is_quick(const struct workers *workers, const struct job *job)
     return pace_is_quick(&workers->paces[job->pace]);
 }
 
-/* A slow job has ended beside others: if there are more than `core`, they were needed. */
-static void note_need(struct workers *workers, int64_t ns)
-{
-    if (ns >= BLOCKED_JOB_NS &&
-        atomic_load_explicit(&workers->count, memory_order_relaxed) >
-            workers->config.core + atomic_load_explicit(&workers->parked, memory_order_relaxed))
-        keep(workers);
-}
-
-/* Runs the job, and tells the scheduler; returns one to go on with, or NULL. */
-static struct job *run_timed(struct workers *workers, struct job *job)
-{
-    struct pace *pace = &workers->paces[job->pace];
-    bool slow = !pace_is_quick(pace);
-    struct stopwatch watch = pace_start(pace);
-    struct job *next;
-
-    if (slow)
-        atomic_fetch_add_explicit(&workers->slow, 1, memory_order_relaxed);
-    job->run(job);
-    next = workers->config.finish(workers->config.arg, job);
-    job->done(job);
-    if (slow)
-        atomic_fetch_sub_explicit(&workers->slow, 1, memory_order_relaxed);
-    note_need(workers, pace_stop(pace, &watch));
-    return next;
-}
-
-/* What is done goes out before a job that may take its time. */
-static bool keeps_in_hand(const struct workers *workers, const struct batch *batch,
-                          const struct job *next)
-{
-    return batch->count < FLUSH_BATCH && next && (next->nonblocking || is_quick(workers, next));
-}
-
-/* Runs the job; returns one to go on with at once, or NULL. */
-static struct job *run_job(struct workers *workers, struct job *job, struct batch *batch,
-                           struct priority *priority)
-{
-    bool unflushed = batch->count > 0 && !job->nonblocking;
-    struct job *next;
-
-    atomic_fetch_add_explicit(&workers->taken, 1, memory_order_relaxed);
-    if (unflushed) {
-        atomic_fetch_add(&workers->unflushed, 1);
-        workers->config.backlog(workers->config.arg);
-    }
-    if (job->spawns)
-        priority_boost(priority);
-    else if (!job->nonblocking)
-        priority_restore(priority);
-    next = run_timed(workers, job);
-    if (unflushed)
-        atomic_fetch_sub(&workers->unflushed, 1);
-    batch->jobs[batch->count++] = job;
-    if (!next)
-        next = ring_pop(workers->ring);
-    if (!keeps_in_hand(workers, batch, next))
-        batch_flush(batch);
-    return next;
-}
-
-static void *worker_main(void *arg)
-{
-    struct workers *workers = arg;
-    struct batch batch = { .count = 0 };
-    struct priority priority = { 0 };
-    struct job *job;
-
-    while ((job = next_job(workers, &priority))) {
-        while (job)
-            job = run_job(workers, job, &batch, &priority);
-        batch_flush(&batch);
-    }
-    atomic_fetch_add_explicit(&workers->ended, 1, memory_order_release);
-    sem_post(&workers->exits);
-    return NULL;
-}
+static void *worker_main(void *arg);
 
 static bool start_worker(struct workers *workers)
 {
@@ -321,16 +244,6 @@ static bool start_worker(struct workers *workers)
     return false;
 }
 
-/* A busy worker will come to what waits sooner than another one would wake up. */
-static bool leave_to_busy(const struct workers *workers, bool quick)
-{
-    unsigned blocked = atomic_load_explicit(&workers->blocked, memory_order_relaxed);
-    unsigned slow = atomic_load_explicit(&workers->slow, memory_order_relaxed);
-
-    return quick && ring_size(workers->ring) < QUICK_QUEUE &&
-           atomic_load(&workers->count) > atomic_load(&workers->parked) + MAX_OF(blocked, slow);
-}
-
 static bool wake_parked(struct workers *workers)
 {
     if (!claim_parked(workers))
@@ -339,16 +252,7 @@ static bool wake_parked(struct workers *workers)
     return true;
 }
 
-/* How many there may be without a tick that finds them stuck. Jobs that wait for something else than
- * a processor do so side by side. */
-static unsigned ready_limit(const struct workers *workers, const struct job *job)
-{
-    bool waits = !job->spawns && pace_waits(&workers->paces[job->pace]);
-
-    return waits ? workers->config.max : workers->config.core;
-}
-
-/* Starts one if there may be more. */
+/* Starts one if there may be more without a tick that finds the present ones stuck. */
 static bool start_ready(struct workers *workers, unsigned limit)
 {
     unsigned count = atomic_load_explicit(&workers->count, memory_order_relaxed);
@@ -360,10 +264,117 @@ static bool start_ready(struct workers *workers, unsigned limit)
     return start_worker(workers);
 }
 
+/* A job has ended. If its like wait, what stands behind it may well do so too, and then waits better
+ * side by side. */
+static void help_waiting(struct workers *workers)
+{
+    unsigned waiting = ring_size(workers->ring);
+    unsigned running = atomic_load_explicit(&workers->slow, memory_order_relaxed);
+    unsigned limit = MIN_OF(workers->config.max, running + waiting);
+
+    for (; waiting > 0; waiting--) {
+        if (!wake_parked(workers) && !start_ready(workers, limit))
+            return;
+    }
+}
+
+/* A slow job has ended beside others: if there are more than `core`, they were needed. */
+static void note_need(struct workers *workers, int64_t ns)
+{
+    if (ns >= BLOCKED_JOB_NS &&
+        atomic_load_explicit(&workers->count, memory_order_relaxed) >
+            workers->config.core + atomic_load_explicit(&workers->parked, memory_order_relaxed))
+        keep(workers);
+}
+
+/* Runs the job, and tells the scheduler; returns one to go on with, or NULL. */
+static struct job *run_timed(struct workers *workers, struct job *job)
+{
+    struct pace *pace = &workers->paces[job->pace];
+    bool slow = !pace_is_quick(pace);
+    struct stopwatch watch = pace_start(pace);
+    struct job *next;
+
+    if (slow)
+        atomic_fetch_add_explicit(&workers->slow, 1, memory_order_relaxed);
+    job->run(job);
+    pace_ran(&watch);
+    next = workers->config.finish(workers->config.arg, job);
+    job->done(job);
+    if (slow)
+        atomic_fetch_sub_explicit(&workers->slow, 1, memory_order_relaxed);
+    note_need(workers, pace_stop(pace, &watch));
+    return next;
+}
+
+/* What is done goes out before a job that may take its time. */
+static bool keeps_in_hand(const struct workers *workers, const struct batch *batch,
+                          const struct job *next)
+{
+    return batch->count < FLUSH_BATCH && next && (next->nonblocking || is_quick(workers, next));
+}
+
+/* Runs the job; returns one to go on with at once, or NULL. */
+static struct job *run_job(struct workers *workers, struct job *job, struct batch *batch,
+                           struct priority *priority)
+{
+    bool unflushed = batch->count > 0 && !job->nonblocking;
+    const struct pace *pace = job->spawns ? NULL : &workers->paces[job->pace];
+    struct job *next;
+
+    atomic_fetch_add_explicit(&workers->taken, 1, memory_order_relaxed);
+    if (unflushed) {
+        atomic_fetch_add(&workers->unflushed, 1);
+        workers->config.backlog(workers->config.arg);
+    }
+    if (job->spawns)
+        priority_boost(priority);
+    else if (!job->nonblocking)
+        priority_restore(priority);
+    next = run_timed(workers, job);
+    if (unflushed)
+        atomic_fetch_sub(&workers->unflushed, 1);
+    batch->jobs[batch->count++] = job;
+    if (!next)
+        next = ring_pop(workers->ring);
+    if (!keeps_in_hand(workers, batch, next))
+        batch_flush(batch);
+    if (pace && pace_waits(pace))
+        help_waiting(workers);
+    return next;
+}
+
+static void *worker_main(void *arg)
+{
+    struct workers *workers = arg;
+    struct batch batch = { .count = 0 };
+    struct priority priority = { 0 };
+    struct job *job;
+
+    while ((job = next_job(workers, &priority))) {
+        while (job)
+            job = run_job(workers, job, &batch, &priority);
+        batch_flush(&batch);
+    }
+    atomic_fetch_add_explicit(&workers->ended, 1, memory_order_release);
+    sem_post(&workers->exits);
+    return NULL;
+}
+
+/* A busy worker will come to what waits sooner than another one would wake up. */
+static bool leave_to_busy(const struct workers *workers, bool quick)
+{
+    unsigned blocked = atomic_load_explicit(&workers->blocked, memory_order_relaxed);
+    unsigned slow = atomic_load_explicit(&workers->slow, memory_order_relaxed);
+
+    return quick && ring_size(workers->ring) < QUICK_QUEUE &&
+           atomic_load(&workers->count) > atomic_load(&workers->parked) + MAX_OF(blocked, slow);
+}
+
 void workers_push(struct workers *workers, struct job *job, bool soon)
 {
     bool quick = is_quick(workers, job); /* once it is pushed, the job is a worker's */
-    unsigned limit = ready_limit(workers, job);
+    bool waits = !job->spawns && pace_waits(&workers->paces[job->pace]);
     bool pushed = ring_push(workers->ring, job);
 
     CHECK(pushed); /* the scheduler admits no more jobs than the ring holds */
@@ -374,7 +385,8 @@ void workers_push(struct workers *workers, struct job *job, bool soon)
         workers->config.backlog(workers->config.arg);
         return;
     }
-    if (!wake_parked(workers) && !start_ready(workers, limit))
+    if (!wake_parked(workers) &&
+        !start_ready(workers, waits ? workers->config.max : workers->config.core))
         workers->config.backlog(workers->config.arg);
 }
 
