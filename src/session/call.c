@@ -64,7 +64,7 @@ void call_charge(struct call *call, size_t doc_cost, size_t more)
     const struct client *client = call->session->client;
 
     call->input_cost = doc_cost;
-    if (doc_cost + more == 0 && client_unsent(client) < CALLS_FREE)
+    if (doc_cost + more == 0 && client_unsent(client) < CALLS_FREE && !client->left_stuck)
         return;
     if (doc_cost == 0 && call->doc)
         more += json_doc_held(call->doc);

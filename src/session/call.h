@@ -11,7 +11,8 @@
 #include "session/session.h"
 
 /* So many requests in flight of a client are not charged, nor their replies, if they are small: they are
- * bounded well enough by their number, and need no look at what all threads share. */
+ * bounded well enough by their number, and need no look at what all threads share. A client that has left
+ * stuck ones behind has none free. */
 #define CALLS_FREE       64
 #define CALL_SMALL_BYTES (2 * KIB)
 

@@ -100,9 +100,11 @@ bool dispatch_is_sync(const struct json_doc *doc)
 static size_t id_max(const struct call *call)
 {
     const struct origin *origin = call->session->client->origin;
+    const struct command *command = call->command;
 
-    if (call->command && (call->command->flags & CMD_SYNC))
-        return SMALL_ID_BYTES; /* it waits for nothing, memory neither */
+    /* These wait for nothing, memory neither. */
+    if (command && ((command->flags & CMD_SYNC) || command->order == ORDER_URGENT))
+        return SMALL_ID_BYTES;
     return MIN_OF(origin->max_message_size, origin->budget->limit / 2);
 }
 

@@ -213,6 +213,7 @@ static void an_id_that_is_too_long_is_an_error_without_it(void **state)
         "{\"execute\":\"guest-ping\",\"id\":\"",
         "{\"execute\":\"guest-get-host-name\",\"id\":\"",
         "{\"execute\":\"nope\",\"id\":\"",
+        "{\"execute\":\"guest-fsfreeze-status\",\"id\":\"",
         "{\"execute\":\"guest-sync\",\"arguments\":{\"id\":1},\"id\":\"",
     };
     struct fixture *fixture = *state;
