@@ -107,7 +107,7 @@ struct peer peer_of(int fd)
         struct sockaddr any;
         struct sockaddr_vm vm;
         struct sockaddr_storage room;
-    } address;
+    } address = { .room = { 0 } };
     socklen_t len = sizeof(address);
 
     if (getpeername(fd, &address.any, &len) < 0)

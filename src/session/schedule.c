@@ -129,14 +129,15 @@ static enum job_class job_class(const struct call *call)
 
 static bool is_file_call(const struct call *call)
 {
-    return !call->error.text &&
+    return call->command && !call->error.text &&
            (call->command->order == ORDER_OPEN || call->command->order == ORDER_FILE);
 }
 
 /* It is ordered among calls on the same file, path or program. */
 static bool has_key(const struct call *call)
 {
-    return is_file_call(call) || (!call->error.text && call->command->order == ORDER_PID);
+    return is_file_call(call) ||
+           (call->command && !call->error.text && call->command->order == ORDER_PID);
 }
 
 /* The memory that the reply will hold at most. */
@@ -166,7 +167,8 @@ static bool may_try_now(const struct call *call, size_t cost)
     struct client *client = call->session->client;
     size_t bytes = cost + call->doc->text.len;
 
-    if (call->error.text || !call->command->try_inline || bytes > client->try_now_left)
+    if (!call->command || call->error.text || !call->command->try_inline ||
+        bytes > client->try_now_left)
         return false;
     client->try_now_left -= bytes;
     return true;

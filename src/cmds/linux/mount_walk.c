@@ -47,7 +47,7 @@ static int add_places(struct mount_walk *walk)
         size_t len = strlen(target);
 
         memcpy(key, &walk->parent[i], PARENT_BYTES);
-        memcpy(key + PARENT_BYTES, target, len);
+        memcpy(key + PARENT_BYTES, target, len); /* NOLINT(bugprone-not-null-terminated-result) */
         len += PARENT_BYTES;
         if (keymap_get(&walk->by_place, key, len) == KEYMAP_NONE)
             r = keymap_add(&walk->by_place, key, len, (uint32_t)i);
@@ -173,7 +173,7 @@ enum mount_reach mount_walk_reach(struct mount_walk *walk, size_t index)
 
     if (len >= SYSROOT_PATH_MAX || target[0] != '/')
         return MOUNT_HIDDEN;
-    memcpy(key + PARENT_BYTES, target, len);
+    memcpy(key + PARENT_BYTES, target, len); /* NOLINT(bugprone-not-null-terminated-result) */
     step_into(walk, &at, key, 1);
     for (size_t i = 1; i < len; i++) {
         if (i > 1 && target[i] == '/')
