@@ -75,7 +75,7 @@ static void *read_slowly(void *arg)
     size_t len = 0;
     ssize_t n;
 
-    while ((n = read(*(int *)arg, total + len, 50000)) > 0)
+    while ((n = read(*(int *)arg, total + len, MIN_OF(sizeof(total) - len, (size_t)50000))) > 0)
         len += (size_t)n;
     for (size_t i = 0; i < len; i++) {
         if (total[i] != (char)(i * 13))
