@@ -180,7 +180,7 @@ AVX2 static size_t string_avx2(const char *text, size_t len, char quote, bool *i
 {
     __m256i quotes = _mm256_set1_epi8(quote);
     __m256i high = _mm256_setzero_si256();
-    unsigned at;
+    unsigned at = 0;
     size_t i;
 
     if (len >= 32 && ends_in_avx2(text, quotes, io_non_ascii, &at)) /* most strings are short */

@@ -331,6 +331,7 @@ static void reader_of_stderr_that_stands_still_stops_nobody(void **dir)
 
 static void fifo_that_nobody_reads_stops_nobody(void **dir)
 {
+    CLEANUP(buf_done) struct buf all = { 0 };
     int fd;
 
     assert_int_equal(mkfifo(tempdir_path(dir, "log"), 0600), 0);
@@ -340,7 +341,7 @@ static void fifo_that_nobody_reads_stops_nobody(void **dir)
     log_flush();
     fd = open(tempdir_path(dir, "log"), O_RDONLY | O_CLOEXEC);
     assert_true(fd >= 0);
-    read_until(fd, &(struct buf){ 0 }, "a reader\n");
+    read_until(fd, &all, "a reader\n");
     assert_never_waits(fd);
     log_done();
     fd_close(fd);
