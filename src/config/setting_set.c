@@ -238,7 +238,7 @@ static int read_number(const struct setting *setting, const char *raw, uint64_t 
 {
     const char *end = raw;
     size_t digits;
-    uint64_t number;
+    uint64_t number = 0;
 
     if (setting->type == SETTING_MODE ? read_octal(&end, &number) < 0
                                       : read_digits(&end, &number, &digits) < 0)

@@ -46,6 +46,7 @@ static inline void reply_fails(command_fn *run, const char *prefix, void *args, 
     assert_int_equal(reply.error.class, CMD_ERROR_GENERIC);
     assert_string_equal(reply.error.text, text);
     cmd_error_done(&reply.error);
+    buf_done(&reply.text);
 }
 
 static inline struct json_object *value_at(struct json_object *value, const char *pointer)
