@@ -27,8 +27,10 @@ def section_of(page, title):
 
 def copy_tree(source, target):
     """What is or could be in git, as it is now; without git, all but what was built."""
-    listed = subprocess.run(["git", "-C", source, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-                            capture_output=True, check=False)
+    command = ["git", "-C", source, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    if not shutil.which("git"):
+        command = ["false"]
+    listed = subprocess.run(command, capture_output=True, check=False)
     if listed.returncode != 0:
         shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns("build", ".git"))
         return
