@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 
 #define ACCEPT_PAUSE_NS NSEC_PER_SEC
+#define ACCEPT_AT_ONCE  64 /* then the loop sees to the others; the socket stays ready */
 
 static struct loop *loop_of(const struct listener *listener)
 {
@@ -74,15 +75,19 @@ static void add_client(struct listener *listener, int fd)
     }
 }
 
-/* Takes who waits; at the limit the others wait in the backlog until a client leaves. */
+/* Takes who waits; at the limit the others wait in the backlog until a client leaves. A user who
+ * connects again and again to be refused does not keep the thread here. */
 static void listener_ready(struct source *source, uint32_t events)
 {
     struct listener *listener = CONTAINER_OF(source, struct listener, source);
 
     (void)events;
-    while (listener->client_count < listener->max_clients) {
-        int fd = channel_accept(listener->channel);
+    for (unsigned taken = 0; listener->client_count < listener->max_clients; taken++) {
+        int fd;
 
+        if (taken == ACCEPT_AT_ONCE)
+            return;
+        fd = channel_accept(listener->channel);
         if (fd == -EAGAIN)
             return;
         if (fd < 0) {
