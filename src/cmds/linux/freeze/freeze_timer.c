@@ -10,6 +10,7 @@
 #include "cmds/linux/freeze/freeze_timer.h"
 
 #include "base/error.h"
+#include "base/now.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -28,20 +29,6 @@ static struct {
     freeze_timer_fn *fire;
 } timer = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
 
-static struct timespec monotonic_in(int64_t ms)
-{
-    struct timespec at;
-
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += ms / 1000;
-    at.tv_nsec += (long)(ms % 1000 * NSEC_PER_MSEC);
-    if (at.tv_nsec >= NSEC_PER_SEC) {
-        at.tv_sec++;
-        at.tv_nsec -= NSEC_PER_SEC;
-    }
-    return at;
-}
-
 static void fire_locked(void)
 {
     struct sysroot root = timer.root;
@@ -54,7 +41,7 @@ static void fire_locked(void)
     again = fire(&job);
     PTOK(pthread_mutex_lock(&timer.lock));
     if (again && !timer.armed && !timer.finished) {
-        timer.deadline = monotonic_in(FREEZE_RETRY_SEC * freeze_limits.second_in_ms);
+        timer.deadline = now_plus_ms(FREEZE_RETRY_SEC * freeze_limits.second_in_ms);
         timer.never = false;
         timer.armed = true;
     }
@@ -109,7 +96,7 @@ int freeze_timer_arm(const struct freeze_job *job, int64_t timeout_ms, freeze_ti
     timer.config = job->config;
     timer.fire = fire;
     timer.never = timeout_ms < 0;
-    timer.deadline = monotonic_in(MAX_OF(timeout_ms, (int64_t)0));
+    timer.deadline = now_plus_ms(MAX_OF(timeout_ms, (int64_t)0));
     timer.armed = true;
     timer.finished = false;
     if (!timer.running) {
@@ -131,7 +118,7 @@ void freeze_timer_disarm(void)
 
 bool freeze_timer_finish(void)
 {
-    struct timespec limit = monotonic_in(freeze_limits.patience_ms);
+    struct timespec limit = now_plus_ms(freeze_limits.patience_ms);
     bool ended;
     int r = 0;
 

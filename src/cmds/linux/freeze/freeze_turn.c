@@ -16,6 +16,7 @@
 #include "cmds/linux/freeze/freeze_turn.h"
 
 #include "base/frozen.h"
+#include "base/now.h"
 
 #include <pthread.h>
 #include <time.h>
@@ -148,23 +149,9 @@ void freeze_turn_undo(void)
     unlock();
 }
 
-static struct timespec time_in(int64_t ms)
-{
-    struct timespec at;
-
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_sec += ms / 1000;
-    at.tv_nsec += (long)(ms % 1000 * NSEC_PER_MSEC);
-    if (at.tv_nsec >= NSEC_PER_SEC) {
-        at.tv_sec++;
-        at.tv_nsec -= NSEC_PER_SEC;
-    }
-    return at;
-}
-
 static void wait_locked(void)
 {
-    struct timespec limit = time_in(freeze_limits.patience_ms);
+    struct timespec limit = now_plus_ms(freeze_limits.patience_ms);
     int r = 0;
 
     while (turn.op != OP_NONE && r == 0) {
@@ -201,7 +188,7 @@ int freeze_turn_thaw(struct cmd_error *reterr)
 
 void freeze_turn_await(int64_t timeout_ms)
 {
-    struct timespec limit = time_in(timeout_ms);
+    struct timespec limit = now_plus_ms(timeout_ms);
     int r = 0;
 
     lock();
