@@ -26,7 +26,7 @@ static void begin_session(struct serial *serial)
     serial->client = reader_new(serial->origin, serial->channel, channel_port_fd(serial->channel),
                                 /* owns_fd= */ false, client_ended, serial);
     if (serial->client)
-        reader_tell(serial->client, READER_INPUT | host_event(serial));
+        reader_event(serial->client, READER_INPUT | host_event(serial));
     else
         log_err("no memory for a session, the host is not heard");
 }
@@ -55,8 +55,8 @@ static void serial_ready(struct source *source, uint32_t events)
     if (is_input)
         serial->is_connected = is_host;
     if (has_client(serial)) {
-        reader_tell(serial->client,
-                    (is_host ? READER_HOST : READER_HUNG_UP) | (is_input ? READER_INPUT : 0));
+        reader_event(serial->client,
+                     (is_host ? READER_HOST : READER_HUNG_UP) | (is_input ? READER_INPUT : 0));
         return;
     }
     serial->is_readable |= is_input;

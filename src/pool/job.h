@@ -51,7 +51,7 @@ struct job {
     int (*key)(struct job *job, struct job_key *ret_key);
     /* NULL, or tried on the submitter's thread when the job could start at once: true if it has run.
      * It must not wait. */
-    bool (*now)(struct job *job);
+    bool (*run_inline)(struct job *job);
     /* Its turn has come, or an urgent job behind it is about to change the guest's state: what it
      * will see of that is settled now. Under the lock; the first call counts. */
     void (*admitted)(struct job *job);

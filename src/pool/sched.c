@@ -320,8 +320,8 @@ static void finish_locked(struct sched *sched, struct job *job, struct job **dir
     stream_free_if_done_locked(stream);
 }
 
-/* Takes the job in. *ret_now: it could start at once, and shall be tried here. */
-static void submit_locked(struct stream *stream, struct job *job, struct job **ret_now)
+/* Takes the job in. *ret_inline: it could start at once, and shall be tried here. */
+static void submit_locked(struct stream *stream, struct job *job, struct job **ret_inline)
 {
     stream->sched->jobs++;
     stream->unfinished++;
@@ -334,11 +334,11 @@ static void submit_locked(struct stream *stream, struct job *job, struct job **r
     } else {
         job->waits = stream->urgent;
         TAILQ_INSERT_TAIL(&stream->held, job, link);
-        admit_held_locked(stream, job->now ? ret_now : NULL);
+        admit_held_locked(stream, job->run_inline ? ret_inline : NULL);
     }
     /* A job held before it may have been admitted instead: its handle has become known. */
-    if (*ret_now && *ret_now != job)
-        workers_push(stream->sched->workers, TAKE_PTR(*ret_now), false);
+    if (*ret_inline && *ret_inline != job)
+        workers_push(stream->sched->workers, TAKE_PTR(*ret_inline), false);
     if (job->freeze_op)
         stream->freeze_ops++;
 }
@@ -346,7 +346,7 @@ static void submit_locked(struct stream *stream, struct job *job, struct job **r
 /* The job is admitted, so whatever must come behind it waits, as if a worker had it. */
 static int run_now(struct sched *sched, struct job *job)
 {
-    bool done = job->now(job);
+    bool done = job->run_inline(job);
 
     PTOK(pthread_mutex_lock(&sched->lock));
     if (done)

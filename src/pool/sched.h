@@ -50,7 +50,7 @@ void stream_end(struct stream *stream);
 /* No more jobs will be submitted; the stream goes when its last job has. */
 void stream_close(struct stream *stream);
 
-/* Hands the job over: 0. 1: job->now() has run it, and done() and flush() are left to the caller.
+/* Hands the job over: 0. 1: job->run_inline() has run it, and done() and flush() are left to the caller.
  * -EAGAIN: too many are unfinished, and some are the stream's own: worth another try when jobs have
  * finished. The caller answers with an error: -ENOSPC: likewise, but there is nothing of its own to
  * wait for; or the job is urgent. -EBUSY: ended streams have left too many jobs of its kind running. */

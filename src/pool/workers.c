@@ -71,9 +71,9 @@ struct workers {
 
     /* I/O thread */
     unsigned taken_seen;
-    unsigned taken_told; /* what was unflushed then has been told */
-    bool was_unflushed;  /* at the last tick */
-    bool start_failed;   /* and was logged */
+    unsigned taken_reported; /* what was unflushed then has been reported */
+    bool was_unflushed;      /* at the last tick */
+    bool start_failed;       /* and was logged */
 };
 
 struct workers *workers_new(const struct workers_config *config)
@@ -399,7 +399,7 @@ bool workers_idle_ring(const struct workers *workers)
 static bool is_untold(const struct workers *workers)
 {
     return atomic_load(&workers->unflushed) > 0 &&
-           atomic_load_explicit(&workers->taken, memory_order_relaxed) != workers->taken_told;
+           atomic_load_explicit(&workers->taken, memory_order_relaxed) != workers->taken_reported;
 }
 
 /* Somebody could be woken or started. At the limit the next worker that gets free goes on. */
@@ -451,7 +451,7 @@ static bool tell(struct workers *workers, unsigned taken, bool stuck)
     workers->was_unflushed = untold;
     if (!untold || !(stuck || twice))
         return false;
-    workers->taken_told = taken;
+    workers->taken_reported = taken;
     return true;
 }
 

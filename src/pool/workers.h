@@ -8,7 +8,7 @@
  *
  * A wake-up costs more than a quick job. So while jobs of a pace are quick (pool/pace.h), a busy worker
  * is trusted to take a short queue by itself, and flushes its finished jobs together. If it gets
- * stuck after all, the tick wakes others and flushes in its place. Brief jobs cannot get stuck: what
+ * stuck after all, the tick wakes others and flushes in its place. Non-blocking jobs cannot get stuck: what
  * is finished before them always goes out with them.
  *
  * Threads    workers_push(): one at a time (the scheduler's lock). workers_tick(): the I/O thread.

@@ -192,7 +192,7 @@ void call_run(struct call *call)
         run_command(call, call->command->run);
 }
 
-bool call_try_now(struct call *call)
+bool call_run_inline(struct call *call)
 {
     return run_command(call, call->command->try_inline);
 }

@@ -67,7 +67,7 @@ bool call_is_refused(const struct call *call);
 void call_run(struct call *call);
 
 /* The same by the command's try_inline. False: it would have to wait, and nothing has happened. */
-bool call_try_now(struct call *call);
+bool call_run_inline(struct call *call);
 
 /* The reply is made, and is what counts in the budget from now on, a small one if it is `counted` too;
  * whoever sends it may see it. */

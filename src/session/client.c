@@ -5,7 +5,7 @@
  *   refs        all                    all           acq_rel: the last one frees
  *   gone        I/O thread             token holder  seq_cst with a kick behind it
  *   unsent      I/O: add; holder: sub  I/O, holder   seq_cst on both: either the I/O thread sees the
- *   wants_room  I/O sets, holder       holder        room, or it is notified
+ *   wants_space  I/O sets, holder       holder        room, or it is notified
  *               clears
  *   closed      token holder: release  I/O: acquire  the descriptor is out of use
  *
@@ -97,7 +97,7 @@ bool client_wait_for_room(struct client *client, unsigned most)
 {
     if (client_unsent(client) <= most)
         return false;
-    atomic_store(&client->wants_room, true);
+    atomic_store(&client->wants_space, true);
     return client_unsent(client) > most;
 }
 

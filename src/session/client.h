@@ -24,22 +24,22 @@ struct client {
 
     /* I/O thread */
     struct session *session;
-    struct task turn;    /* reads and serves */
-    size_t try_now_left; /* bytes that requests may still move on the I/O thread in this turn */
-    bool left_stuck;     /* a resync has left requests unfinished */
-    bool failed;         /* the descriptor is of no more use */
-    bool is_awaiting;    /* in service->awaiting */
-    bool is_held;        /* in service->held */
+    struct task turn;   /* reads and serves */
+    size_t inline_left; /* bytes that requests may still move on the I/O thread in this turn */
+    bool left_stuck;    /* a resync has left requests unfinished */
+    bool failed;        /* the descriptor is of no more use */
+    bool is_awaiting;   /* in service->awaiting */
+    bool is_held;       /* in service->held */
     TAILQ_ENTRY(client) link, awaiting_link, held_link;
     void (*ended)(struct client *client); /* its descriptor is out of use; the last word about it */
     void *owner;                          /* of ended() */
 
     /* shared: see client.c */
     struct notice changed;
-    _Atomic bool gone;       /* replies are dropped */
-    _Atomic unsigned unsent; /* tickets taken whose reply has not left */
-    _Atomic bool wants_room; /* notify when unsent has fallen */
-    _Atomic bool closed;     /* the descriptor is not used any more */
+    _Atomic bool gone;        /* replies are dropped */
+    _Atomic unsigned unsent;  /* tickets taken whose reply has not left */
+    _Atomic bool wants_space; /* notify when unsent has fallen */
+    _Atomic bool closed;      /* the descriptor is not used any more */
 };
 
 /* A zeroed client, first in an allocation of the caller's, with one reference. 0 or -ENOMEM: then

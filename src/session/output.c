@@ -165,11 +165,11 @@ static enum drain_result send_batch(struct client *client)
 }
 
 /* The I/O thread waits for room in the window, or for the last reply to leave. */
-static void tell_room(struct client *client)
+static void report_space(struct client *client)
 {
-    if (atomic_load(&client->wants_room) &&
+    if (atomic_load(&client->wants_space) &&
         client_unsent(client) <= client->origin->max_requests / 2 &&
-        atomic_exchange(&client->wants_room, false))
+        atomic_exchange(&client->wants_space, false))
         client_notify(client);
 }
 
@@ -186,7 +186,7 @@ static enum drain_result drain(struct client *client)
 {
     for (;;) {
         fill_batch(client);
-        tell_room(client);
+        report_space(client);
         if (client->output->count == 0)
             return DRAINED;
         if (atomic_load(&client->gone) || client->output->broken)
@@ -260,7 +260,7 @@ void output_end(struct client *client)
     output_kick(client);
     /* The writer thread may hold the token. */
     if (!atomic_load_explicit(&client->closed, memory_order_acquire))
-        writer_poke(client->origin->service->writer);
+        writer_wake(client->origin->service->writer);
 }
 
 void output_init(struct output *output, struct client *client)

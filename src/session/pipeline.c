@@ -43,7 +43,7 @@ static void service_init(struct service *service, struct loop *loop)
     *service = (struct service){ .loop = loop };
     TAILQ_INIT(&service->clients);
     TAILQ_INIT(&service->awaiting);
-    TAILQ_INIT(&service->gated);
+    TAILQ_INIT(&service->waiting_for_memory);
     TAILQ_INIT(&service->held);
     service->memory_freed.deliver = memory_freed;
     service->drained.deliver = drained;

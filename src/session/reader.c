@@ -20,13 +20,13 @@
 #define WAITING_MAX_BYTES MIB
 
 /* What the I/O thread reads and writes itself before it listens again (struct command, try_inline). */
-#define TRY_NOW_BYTES (512 * KIB)
+#define INLINE_BYTES (512 * KIB)
 
 /* How long a port may say that nobody is there although somebody has just written. */
 #define HOST_GRACE_NS NSEC_PER_SEC
 
 /* What the framer gave and nobody has served yet: a request, or an error to be answered. */
-struct ahead {
+struct next_message {
     bool is_there;
     struct json_doc *doc;
     size_t doc_cost; /* what counts as input */
@@ -39,7 +39,7 @@ struct reader {
     struct resync resync;
     struct source source;
     struct intake intake;
-    struct ahead ahead;
+    struct next_message next;
     bool readable;
     bool urgent;  /* there was out-of-band data, which ends a read early: read until it is empty */
     bool closing; /* the input ends behind what is there */
@@ -65,7 +65,7 @@ static void run_soon(struct reader *reader)
     loop_run_soon(service_of(reader)->loop, &reader->client.turn);
 }
 
-/* True while the message ahead must wait; what it waits for brings about another turn. */
+/* True while the next message must wait; what it waits for brings about another turn. */
 static bool has_no_room(struct client *client)
 {
     struct origin *origin = client->origin;
@@ -88,47 +88,47 @@ static bool is_held_back(struct reader *reader)
     if (!has_no_room(client))
         return false;
     return atomic_load(&client->session->unfinished) == 0 ||
-           client_unsent(client) > client->origin->max_requests || !reader->ahead.doc ||
-           !dispatch_is_sync(reader->ahead.doc);
+           client_unsent(client) > client->origin->max_requests || !reader->next.doc ||
+           !dispatch_is_sync(reader->next.doc);
 }
 
 /* The framer's error, or a message that was given up. */
-static void put_error_ahead(struct reader *reader)
+static void keep_error(struct reader *reader)
 {
     intake_settle(&reader->intake, true);
-    reader->ahead.is_there = true;
+    reader->next.is_there = true;
 }
 
-static void put_message_ahead(struct reader *reader)
+static void keep_message(struct reader *reader)
 {
-    struct ahead *ahead = &reader->ahead;
+    struct next_message *next = &reader->next;
 
-    ahead->doc_cost = intake_count_doc(&reader->intake, ahead->doc);
+    next->doc_cost = intake_count_doc(&reader->intake, next->doc);
     intake_settle(&reader->intake, true);
-    ahead->is_there = true;
+    next->is_there = true;
 }
 
-/* Sees to it that a message is ahead. False: all input is used up, or waits for memory. */
-static bool look_ahead(struct reader *reader)
+/* Sees to it that the next message is there. False: all input is used up, or waits for memory. */
+static bool fetch_next(struct reader *reader)
 {
-    struct ahead *ahead = &reader->ahead;
+    struct next_message *next = &reader->next;
 
-    while (!ahead->is_there) {
-        switch (framer_next(reader->intake.framer, &ahead->doc, &ahead->error)) {
+    while (!next->is_there) {
+        switch (framer_next(reader->intake.framer, &next->doc, &next->error)) {
         case FRAME_MORE:
             intake_settle(&reader->intake, false);
             return false;
         case FRAME_MESSAGE:
-            put_message_ahead(reader);
+            keep_message(reader);
             break;
         case FRAME_ERROR:
-            put_error_ahead(reader);
+            keep_error(reader);
             break;
         case FRAME_NEEDS_ROOM:
-            if (!intake_make_room(&reader->intake, &ahead->error))
+            if (!intake_make_room(&reader->intake, &next->error))
                 return false;
-            if (ahead->error.text)
-                put_error_ahead(reader);
+            if (next->error.text)
+                keep_error(reader);
             break;
         }
     }
@@ -136,16 +136,16 @@ static bool look_ahead(struct reader *reader)
 }
 
 /* 0 or -ENOMEM. */
-static int serve_ahead(struct reader *reader)
+static int serve_next(struct reader *reader)
 {
-    struct ahead ahead = reader->ahead;
+    struct next_message next = reader->next;
     struct call *sync = NULL;
     int r;
 
-    reader->ahead = (struct ahead){ 0 };
-    if (!ahead.doc)
-        return dispatch_error(&reader->client, &ahead.error);
-    r = dispatch_message(&reader->client, ahead.doc, ahead.doc_cost, &sync);
+    reader->next = (struct next_message){ 0 };
+    if (!next.doc)
+        return dispatch_error(&reader->client, &next.error);
+    r = dispatch_message(&reader->client, next.doc, next.doc_cost, &sync);
     if (r == 1)
         framer_wipe(reader->intake.framer);
     if (sync)
@@ -157,11 +157,11 @@ static int serve_ahead(struct reader *reader)
 static bool serve_input(struct reader *reader)
 {
     while (!resync_is_waiting(&reader->resync) && !service_of(reader)->stopping) {
-        if (!look_ahead(reader))
+        if (!fetch_next(reader))
             return !reader->intake.waits;
         if (is_held_back(reader))
             return false;
-        if (serve_ahead(reader) < 0) {
+        if (serve_next(reader) < 0) {
             reader_end(&reader->client);
             return false;
         }
@@ -318,7 +318,7 @@ static void take_turn(struct task *task)
     struct client *client = CONTAINER_OF(task, struct client, turn);
     struct reader *reader = reader_of(client);
 
-    client->try_now_left = TRY_NOW_BYTES;
+    client->inline_left = INLINE_BYTES;
     resync_check(&reader->resync);
     if (reader->hung_up && client->owns_fd)
         forget_replies(client);
@@ -365,7 +365,7 @@ int reader_watch(struct client *client)
                     endpoint_events(client->channel) | EPOLLPRI | EPOLLET, &reader->source);
 }
 
-void reader_tell(struct client *client, unsigned events)
+void reader_event(struct client *client, unsigned events)
 {
     struct reader *reader = reader_of(client);
 
@@ -425,9 +425,9 @@ void reader_end(struct client *client)
     loop_cancel(loop, &client->turn);
     loop_clear_timer(loop, &reader->host_grace);
     intake_done(&reader->intake);
-    budget_adjust_input(client->origin->budget, reader->ahead.doc_cost, 0);
-    json_doc_free(reader->ahead.doc);
-    cmd_error_done(&reader->ahead.error);
+    budget_adjust_input(client->origin->budget, reader->next.doc_cost, 0);
+    json_doc_free(reader->next.doc);
+    cmd_error_done(&reader->next.error);
     atomic_store(&client->gone, true);
     resync_end(&reader->resync);
     client_leave(client);

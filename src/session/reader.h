@@ -26,7 +26,7 @@ struct client *reader_new(struct origin *origin, struct channel *channel, int fd
 int reader_watch(struct client *client);
 
 /* A port's client: its input is read in a turn of the client. */
-void reader_tell(struct client *client, unsigned events);
+void reader_event(struct client *client, unsigned events);
 
 /* The host has gone, or has to go: the session is over, replies are dropped. */
 void reader_end(struct client *client);

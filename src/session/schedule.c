@@ -2,7 +2,7 @@
  * session/schedule.c - what a job needs before it may run, and what it leaves behind.
  *
  *   field                      written by  read by     order, and what it buys
- *   session.waiting, gated,    I/O thread  I/O thread  plain: never shared
+ *   session.waiting,           I/O thread  I/O thread  plain: never shared
  *   service.trim
  *   service.places_wanted      I/O: sets   whoever     seq_cst; set before the scheduler is asked
  *                              others:     has done a  once more, under whose lock a job ends before
@@ -31,11 +31,11 @@ static void job_run(struct job *job)
 }
 
 /* On the I/O thread */
-static bool job_now(struct job *job)
+static bool job_run_inline(struct job *job)
 {
     struct call *call = CONTAINER_OF(job, struct call, job);
 
-    return !call->refused && !call_is_refused(call) && call_try_now(call);
+    return !call->refused && !call_is_refused(call) && call_run_inline(call);
 }
 
 static void settle(struct call *call)
@@ -162,15 +162,15 @@ static bool writes_file(const struct call *call)
 }
 
 /* The I/O thread does a little of the work itself in each turn, and then goes on listening. */
-static bool may_try_now(const struct call *call, size_t cost)
+static bool may_run_inline(const struct call *call, size_t cost)
 {
     struct client *client = call->session->client;
     size_t bytes = cost + call->doc->text.len;
 
     if (!call->command || call->error.text || !call->command->try_inline ||
-        bytes > client->try_now_left)
+        bytes > client->inline_left)
         return false;
-    client->try_now_left -= bytes;
+    client->inline_left -= bytes;
     return true;
 }
 
@@ -231,7 +231,7 @@ static void gate(struct session *session, struct call *call)
     struct service *service = session->client->origin->service;
 
     if (STAILQ_EMPTY(&session->waiting)) {
-        TAILQ_INSERT_TAIL(&service->gated, session, gated);
+        TAILQ_INSERT_TAIL(&service->waiting_for_memory, session, waiting_for_memory);
         session_ref(session);
     }
     STAILQ_INSERT_TAIL(&session->waiting, call, waiting);
@@ -249,7 +249,8 @@ static struct call *take_waiting(struct session *session)
 
 static void ungate(struct session *session)
 {
-    TAILQ_REMOVE(&session->client->origin->service->gated, session, gated);
+    TAILQ_REMOVE(&session->client->origin->service->waiting_for_memory, session,
+                 waiting_for_memory);
     session_unref(session);
 }
 
@@ -333,7 +334,7 @@ static struct job make_job(const struct call *call, size_t cost)
         .flush = job_flush,
         .key = has_key(call) ? job_key : NULL,
         .admitted = job_admitted,
-        .now = may_try_now(call, cost) ? job_now : NULL,
+        .run_inline = may_run_inline(call, cost) ? job_run_inline : NULL,
     };
 }
 
@@ -384,8 +385,8 @@ void schedule_memory_freed(struct service *service)
     struct session *session, *following;
     struct client *client;
 
-    for (session = TAILQ_FIRST(&service->gated); session; session = following) {
-        following = TAILQ_NEXT(session, gated);
+    for (session = TAILQ_FIRST(&service->waiting_for_memory); session; session = following) {
+        following = TAILQ_NEXT(session, waiting_for_memory);
         submit_waiting(session);
     }
     while ((client = TAILQ_FIRST(&service->held))) {
@@ -411,8 +412,8 @@ static void give_up(struct session *session)
 
 void schedule_give_up(struct service *service)
 {
-    while (!TAILQ_EMPTY(&service->gated))
-        give_up(TAILQ_FIRST(&service->gated));
+    while (!TAILQ_EMPTY(&service->waiting_for_memory))
+        give_up(TAILQ_FIRST(&service->waiting_for_memory));
 }
 
 void schedule_init(struct service *service)

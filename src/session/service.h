@@ -37,7 +37,7 @@ struct service {
 
     /* For memory, or places among the jobs: sessions whose requests wait, in their order, and clients
      * whose input does. */
-    struct session_list gated;
+    struct session_list waiting_for_memory;
     struct client_list held;
     struct client *goes_on; /* whose half-read message may go beyond the input's part of it */
     struct timer trim;      /* gives large blocks back (base/block.h) */

@@ -22,7 +22,8 @@ struct session {
     _Atomic bool over;           /* abandoned or disconnected: long commands may stop */
     STAILQ_HEAD(, call) waiting; /* I/O thread: for memory, in order */
     size_t waiting_bytes;
-    TAILQ_ENTRY(session) gated; /* I/O thread: in service->gated while waiting is not empty */
+    TAILQ_ENTRY(session)
+    waiting_for_memory; /* I/O thread: in service->waiting_for_memory while waiting is not empty */
 };
 
 /* NULL: no memory. */

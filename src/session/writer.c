@@ -80,7 +80,7 @@ static void wake(struct writer *writer)
     fd_write_all(writer->wake_fd, &one, sizeof(one));
 }
 
-void writer_poke(struct writer *writer)
+void writer_wake(struct writer *writer)
 {
     wake(writer);
 }

@@ -4,7 +4,7 @@
  * A client's write token (session/output.h) is handed over by writer_watch() and comes back
  * through the function that writer_start() was given: when the client reads, and when it is gone.
  *
- * Threads    writer_watch(), writer_unwatch(): the holder of the client's token. writer_poke(): any.
+ * Threads    writer_watch(), writer_unwatch(): the holder of the client's token. writer_wake(): any.
  * Ownership  while a client is watched the writer has a reference of it.
  */
 #pragma once
@@ -33,4 +33,4 @@ int writer_watch(struct writer *writer, struct watched *watched);
 void writer_unwatch(struct writer *writer, struct watched *watched);
 
 /* Some client is gone: serves it, if the writer holds its token. */
-void writer_poke(struct writer *writer);
+void writer_wake(struct writer *writer);

@@ -634,7 +634,7 @@ static void a_closed_stream_finishes_its_jobs_without_holding_up_a_new_one(void 
     let_go(fixture, &held);
 }
 
-static bool probe_now(struct job *job)
+static bool probe_run_inline(struct job *job)
 {
     struct probe *probe = CONTAINER_OF(job, struct probe, job);
 
@@ -650,7 +650,7 @@ static int submit_now(struct fixture *fixture, struct probe *probe)
                                .done = probe_done,
                                .flush = probe_flush,
                                .key = probe_key,
-                               .now = probe_now };
+                               .run_inline = probe_run_inline };
     return sched_submit(fixture->stream, &probe->job);
 }
 

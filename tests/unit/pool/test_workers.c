@@ -245,7 +245,7 @@ static bool get_stuck_with_one_in_hand(struct fixture *fixture, struct task *fir
     return false;
 }
 
-static void a_stuck_worker_is_told_of_once_and_does_not_tick_for_ever(void **state)
+static void a_stuck_worker_is_reported_once_and_does_not_tick_for_ever(void **state)
 {
     struct fixture *fixture = *state;
     static struct task first, stuck;
@@ -270,7 +270,7 @@ static void a_stuck_worker_is_told_of_once_and_does_not_tick_for_ever(void **sta
     sem_destroy(&gate);
 }
 
-static void a_stuck_worker_is_told_of_while_others_make_progress(void **state)
+static void a_stuck_worker_is_reported_while_others_make_progress(void **state)
 {
     struct fixture *fixture = *state;
     static struct task first, stuck, quick[4];
@@ -557,8 +557,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_stuck_worker_slows_others_down_once_only),
-        CASE(a_stuck_worker_is_told_of_once_and_does_not_tick_for_ever),
-        CASE(a_stuck_worker_is_told_of_while_others_make_progress),
+        CASE(a_stuck_worker_is_reported_once_and_does_not_tick_for_ever),
+        CASE(a_stuck_worker_is_reported_while_others_make_progress),
         CASE(nonblocking_jobs_wake_nobody_and_what_is_before_them_goes_out_with_them),
         CASE(a_worker_that_starts_programs_boosts_its_priority_until_its_next_job),
         CASE(nonblocking_jobs_are_part_of_the_boost),

@@ -90,7 +90,7 @@ static void beyond_the_hard_limit_only_small_requests_are_taken(void **state)
     assert_true(budget_take(&fixture->budget, &fixture->other, BUDGET_SMALL_BYTES));
 }
 
-static void whoever_was_refused_is_told_once_when_something_comes_back(void **state)
+static void whoever_was_refused_is_notified_once_when_something_comes_back(void **state)
 {
     struct fixture *fixture = *state;
 
@@ -235,7 +235,7 @@ int main(void)
         CASE(input_has_a_quarter_and_one_message_goes_on),
         CASE(the_message_that_goes_on_ends_at_the_hard_limit_unless_no_request_is_held),
         CASE(input_becomes_a_request_of_its_session),
-        CASE(whoever_was_refused_is_told_once_when_something_comes_back),
+        CASE(whoever_was_refused_is_notified_once_when_something_comes_back),
         CASE(an_adjustment_that_shrinks_gives_back_and_one_that_grows_is_not_refused),
         CASE(being_over_the_limit_counts_for_those_who_hold_something),
         CASE(no_wake_up_is_lost_between_taker_and_giver),

@@ -437,7 +437,7 @@ static void hooks_come_in_pairs(void **state)
     assert_hooks(guest, "freeze\nthaw\n");
 }
 
-static void a_hook_that_fails_vetoes_the_freeze_and_is_told_of_the_thaw(void **state)
+static void a_hook_that_fails_vetoes_the_freeze_and_runs_at_the_thaw(void **state)
 {
     struct guest *guest = *state;
 
@@ -514,7 +514,7 @@ static void a_hook_that_others_may_change_is_not_run(void **state)
     assert_string_equal(fake.done, "");
 }
 
-static void a_thaw_hook_that_fails_is_told_but_all_is_thawed(void **state)
+static void a_thaw_hook_that_fails_is_reported_but_all_is_thawed(void **state)
 {
     struct guest *guest = *state;
 
@@ -1075,13 +1075,13 @@ int main(void)
         CASE(a_thaw_when_thawed_thaws_what_somebody_else_froze),
         CASE(a_btrfs_without_its_device_node_is_frozen_through_its_mount),
         CASE(hooks_come_in_pairs),
-        CASE(a_hook_that_fails_vetoes_the_freeze_and_is_told_of_the_thaw),
+        CASE(a_hook_that_fails_vetoes_the_freeze_and_runs_at_the_thaw),
         CASE(the_last_words_of_a_hook_are_in_the_error),
         CASE(a_hook_that_is_killed_is_a_failure),
         CASE(a_hook_that_hangs_is_ended),
         CASE(a_missing_hook_is_an_error_and_no_thaw_hook_runs),
         CASE(a_hook_that_others_may_change_is_not_run),
-        CASE(a_thaw_hook_that_fails_is_told_but_all_is_thawed),
+        CASE(a_thaw_hook_that_fails_is_reported_but_all_is_thawed),
         CASE(a_missing_mount_table_is_an_error_and_pairs_the_hook),
         CASE(the_marker_stands_while_frozen),
         CASE(thaw_works_after_a_restart),

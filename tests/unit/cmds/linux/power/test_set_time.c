@@ -34,15 +34,15 @@ static int fake_set_rtc(int fd, const struct rtc_time *now)
     return 0;
 }
 
-static int fake_read_rtc(int fd, struct rtc_time *ret_now)
+static int fake_read_rtc(int fd, struct rtc_time *ret_inline)
 {
-    *ret_now = fake.rtc;
+    *ret_inline = fake.rtc;
     return -fake.rtc_error;
 }
 
-static int fake_read_ptp(int fd, struct timespec *ret_now)
+static int fake_read_ptp(int fd, struct timespec *ret_inline)
 {
-    *ret_now = fake.ptp;
+    *ret_inline = fake.ptp;
     return -fake.ptp_error;
 }
 
