@@ -22,6 +22,7 @@
 #include "base/frozen.h"
 #include "base/log.h"
 #include "base/spawn.h"
+#include "cmds/audit.h"
 #include "cmds/exec/exec.h"
 #include "cmds/files/file.h"
 #include "cmds/linux/freeze/fsfreeze.h"
@@ -104,6 +105,15 @@ static int parse_peers(struct agent *agent)
     return r < 0 ? -EINVAL : 0;
 }
 
+/* The word has been checked with the file. */
+static void set_audit_level(const struct config *config)
+{
+    enum audit_level level;
+
+    if (audit_parse_level(config->audit, &level))
+        audit_set_level(level);
+}
+
 /* The port of the options; further ones would be made here, each with a policy of its own. */
 static int open_ports(struct agent *agent)
 {
@@ -122,6 +132,7 @@ static int open_ports(struct agent *agent)
     SLIST_INSERT_HEAD(&agent->ports, port, link);
     port->origin = (struct origin){
         .service = &agent->pipeline.service,
+        .name = "general",
         .env = agent->env,
         .budget = &agent->pipeline.budget,
         .max_requests = config->max_requests,
@@ -150,6 +161,7 @@ int agent_start(const struct config *config, struct agent **ret_agent)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a write beyond the limit of file sizes is an error, not the end */
     spawn_init(files_wanted(config));
+    set_audit_level(config);
     r = open_state(agent);
     if (r == 0)
         r = open_log(config);

@@ -1,19 +1,16 @@
 /*
  * base/log.c - which line goes where.
  *
- *   field         written by                      read by      order, and what it buys
- *   verbose       log_init(), main                any thread   relaxed: guards no other data
- *   absent_until  writer of the syslog queue      any thread   relaxed: a moment of its own
- *   unheard       any thread: adds; that writer   that writer  relaxed: a number of its own
- *                 takes
- *   syslog        writer of the syslog queue      the same     the queue hands it on
+ *   field            written by                  read by      order, and what it buys
+ *   verbose          log_init(), main            any thread   relaxed: guards no other data
+ *   journal, syslog  writer of the audit queue   the same     the queue hands it on
  */
 #include "base/log.h"
 
 #include "base/escape.h"
+#include "base/journal_socket.h"
 #include "base/log_file.h"
 #include "base/log_queue.h"
-#include "base/now.h"
 #include "base/syslog_socket.h"
 
 #include <stdarg.h>
@@ -23,36 +20,88 @@
 #define TEXT_MAX_BYTES 2048
 #define END_MS         500 /* what the end and a freeze wait for a write */
 
-static unsigned long write_syslog(const struct log_batch *batch);
+static unsigned long write_audit(const struct log_batch *batch);
 
 static struct {
     _Atomic bool verbose;
-    _Atomic int64_t absent_until_ns; /* nobody listens at the syslog socket */
-    _Atomic unsigned long unheard;   /* audit lines that were not made because of that */
+    struct log_socket journal;
     struct syslog_socket syslog;
-    struct log_queue to_file, to_syslog;
+    struct log_queue to_file, to_audit;
 } logger = {
+    .journal = LOG_SOCKET_INIT(JOURNAL_SOCKET_PATH),
     .syslog = SYSLOG_SOCKET_INIT,
     .to_file = LOG_QUEUE_INIT(log_file_write),
-    .to_syslog = LOG_QUEUE_INIT(write_syslog),
+    .to_audit = LOG_QUEUE_INIT(write_audit),
 };
 
-/* `lines` are "level: text". A service that is absent is not asked for every line. */
-static unsigned long write_syslog(const struct log_batch *batch)
+static void put_line(struct log_queue *queue, struct buf *line)
+{
+    if (buf_ok(line))
+        log_queue_put(queue, line);
+    buf_done(line);
+}
+
+static void log_escaped(enum log_level level, const char *text, size_t len)
+{
+    struct buf line = { 0 };
+
+    log_format_time(&line);
+    log_format_escaped(&line, level, text, len);
+    put_line(&logger.to_file, &line);
+}
+
+/* To the first that is there. A verbose log has the line already, and one that is not wants what the
+ * host did, but not who connected. */
+static void write_record(const char *record, size_t len, bool may_wait)
+{
+    size_t text = journal_text_len(record, len);
+
+    if (log_socket_reach(&logger.journal))
+        journal_socket_send(&logger.journal, LOG_INFO, record, len, may_wait);
+    else if (log_socket_reach(&logger.syslog.to))
+        syslog_socket_send(&logger.syslog, LOG_DAEMON | LOG_INFO, record, text, may_wait);
+    else if (!log_verbose() && text < len)
+        log_escaped(LOG_LEVEL_INFO, record, text);
+}
+
+static void write_lost(unsigned long lost, bool may_wait)
+{
+    if (lost == 0)
+        return;
+    if (log_socket_reach(&logger.journal))
+        journal_socket_lost(&logger.journal, lost, may_wait);
+    else if (log_socket_reach(&logger.syslog.to))
+        syslog_socket_lost(&logger.syslog, lost, may_wait);
+    else
+        log_warn("%lu audit lines before this one were lost", lost);
+}
+
+static unsigned long write_audit(const struct log_batch *batch)
 {
     const char *at = batch->lines->data, *end = at + batch->lines->len;
 
-    logger.syslog.dropped += atomic_exchange_explicit(&logger.unheard, 0, memory_order_relaxed);
     while (at < end) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
 
-        syslog_socket_send(&logger.syslog, LOG_DAEMON | LOG_INFO, at, (size_t)(newline - at),
-                           batch->may_wait);
+        write_record(at, (size_t)(newline - at), batch->may_wait);
         at = newline + 1;
     }
-    syslog_socket_lost(&logger.syslog, batch->dropped, batch->may_wait);
-    atomic_store_explicit(&logger.absent_until_ns, logger.syslog.retry_at_ns, memory_order_relaxed);
+    write_lost(batch->dropped, batch->may_wait);
     return 0;
+}
+
+static void set_path(struct log_socket *socket, const char *path)
+{
+    log_socket_close(socket);
+    socket->retry_at_ns = 0;
+    socket->dropped = 0;
+    snprintf(socket->address.sun_path, sizeof(socket->address.sun_path), "%s", path);
+}
+
+void log_audit_sockets(const char *journal, const char *syslog)
+{
+    set_path(&logger.journal, journal);
+    set_path(&logger.syslog.to, syslog);
 }
 
 int log_init(const char *path, bool verbose)
@@ -70,7 +119,7 @@ int log_init(const char *path, bool verbose)
 void log_start(void)
 {
     log_queue_start(&logger.to_file);
-    log_queue_start(&logger.to_syslog);
+    log_queue_start(&logger.to_audit);
 }
 
 void log_reopen(void)
@@ -80,40 +129,35 @@ void log_reopen(void)
 
 void log_flush(void)
 {
+    log_queue_flush(&logger.to_audit, END_MS); /* first: its lines may go to the file */
     log_queue_flush(&logger.to_file, END_MS);
-    log_queue_flush(&logger.to_syslog, END_MS);
 }
 
 void log_done(void)
 {
+    if (log_queue_stop(&logger.to_audit, END_MS)) { /* first: its lines may go to the file */
+        log_socket_close(&logger.journal);
+        log_socket_close(&logger.syslog.to);
+    }
     if (log_queue_stop(&logger.to_file, END_MS))
         log_file_close();
-    if (log_queue_stop(&logger.to_syslog, END_MS))
-        syslog_socket_close(&logger.syslog);
 }
 
 void log_hold(void)
 {
     log_queue_hold(&logger.to_file, END_MS);
-    log_queue_hold(&logger.to_syslog, 0); /* a datagram touches no filesystem */
+    log_queue_hold(&logger.to_audit, 0); /* a datagram touches no filesystem */
 }
 
 void log_release(void)
 {
-    log_queue_release(&logger.to_syslog);
+    log_queue_release(&logger.to_audit);
     log_queue_release(&logger.to_file);
 }
 
 bool log_verbose(void)
 {
     return atomic_load_explicit(&logger.verbose, memory_order_relaxed);
-}
-
-static void put_line(struct log_queue *queue, struct buf *line)
-{
-    if (buf_ok(line))
-        log_queue_put(queue, line);
-    buf_done(line);
 }
 
 void log_line(enum log_level level, const char *format, ...)
@@ -131,26 +175,16 @@ void log_line(enum log_level level, const char *format, ...)
     put_line(&logger.to_file, &line);
 }
 
-bool log_audit_wanted(void)
+void log_audit_record(const char *record)
 {
-    if (log_verbose() ||
-        now_ns() >= atomic_load_explicit(&logger.absent_until_ns, memory_order_relaxed))
-        return true;
-    atomic_fetch_add_explicit(&logger.unheard, 1, memory_order_relaxed);
-    return false;
-}
-
-void log_audit_escaped(const char *text)
-{
+    size_t len = strlen(record);
     struct buf line = { 0 };
 
-    log_format_escaped(&line, LOG_LEVEL_INFO, text);
-    put_line(&logger.to_syslog, &line);
-    if (!log_verbose())
-        return;
-    log_format_time(&line);
-    log_format_escaped(&line, LOG_LEVEL_INFO, text);
-    put_line(&logger.to_file, &line);
+    buf_append(&line, record, len);
+    buf_putc(&line, '\n');
+    put_line(&logger.to_audit, &line);
+    if (log_verbose())
+        log_escaped(LOG_LEVEL_INFO, record, journal_text_len(record, len));
 }
 
 void log_audit(const char *format, ...)
@@ -159,12 +193,10 @@ void log_audit(const char *format, ...)
     char text[TEXT_MAX_BYTES];
     va_list args;
 
-    if (!log_audit_wanted())
-        return;
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     escape_append(&escaped, text, strlen(text));
     if (buf_terminate(&escaped))
-        log_audit_escaped(escaped.data);
+        log_audit_record(escaped.data);
 }

@@ -1,6 +1,6 @@
 /*
  * Log: lines "SECONDS.MICROS: level: text" to stderr or a file, as qemu-ga writes them, and
- * audit lines to syslog.
+ * audit lines to the journal, or to syslog, or, where neither is there, to the log.
  *
  * Threads    all functions from any thread; log_init/log_start/log_reopen/log_done from main only.
  * Waiting    nobody who makes a line waits for it: lines are put into bounded memory, and from
@@ -40,16 +40,16 @@ bool log_verbose(void);
 
 void log_line(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* Audit: what the host did to the guest. Goes to syslog (LOG_DAEMON, LOG_INFO) even without
- * verbose, and to the log as an info line. Held while frozen like every line. */
+/* Audit: goes to the journal, else to syslog (LOG_DAEMON, LOG_INFO), even without verbose; to a verbose
+ * log in any case, as an info line. Held while frozen like every line. */
 void log_audit(const char *format, ...) PRINTF_LIKE(1, 2);
 
-/* True if an audit line would reach anybody: asks before work that only makes one. If not, the
- * line counts as lost. */
-bool log_audit_wanted(void);
+/* What the host did: a record (base/journal_socket.h) with fields, made of escaped texts and ASCII words.
+ * The same, and where neither journal nor syslog is there, to the log whether it is verbose or not. */
+void log_audit_record(const char *record);
 
-/* An audit line whose text was made by escape_quoted() and ASCII words. */
-void log_audit_escaped(const char *text);
+/* Other sockets than those of the journal and syslog. Before log_start(). */
+void log_audit_sockets(const char *journal, const char *syslog);
 
 #define log_err(...)  log_line(LOG_LEVEL_CRITICAL, __VA_ARGS__)
 #define log_warn(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)

@@ -19,9 +19,11 @@ void log_format_time(struct buf *ret_line)
     buf_printf(ret_line, "%lld.%06ld: ", (long long)now.tv_sec, now.tv_nsec / 1000);
 }
 
-void log_format_escaped(struct buf *ret_line, enum log_level level, const char *text)
+void log_format_escaped(struct buf *ret_line, enum log_level level, const char *text, size_t len)
 {
-    buf_printf(ret_line, "%s: %s\n", level_names[level], text);
+    buf_printf(ret_line, "%s: ", level_names[level]);
+    buf_append(ret_line, text, len);
+    buf_putc(ret_line, '\n');
 }
 
 void log_format(struct buf *ret_line, enum log_level level, const char *text)

@@ -13,7 +13,7 @@ enum log_level { LOG_LEVEL_CRITICAL, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVE
 void log_format(struct buf *ret_line, enum log_level level, const char *text);
 
 /* "level: text" and a newline; the text comes as it is, from one who has escaped it. */
-void log_format_escaped(struct buf *ret_line, enum log_level level, const char *text);
+void log_format_escaped(struct buf *ret_line, enum log_level level, const char *text, size_t len);
 
 /* "SECONDS.MICROS: " of now. */
 void log_format_time(struct buf *ret_line);

@@ -1,80 +1,220 @@
+/*
+ * cmds/audit.c - lines and fields from the same values.
+ *
+ *   field  written by          read by     order, and what it buys
+ *   level  audit_set_level()   any thread  relaxed: guards no other data
+ */
 #include "cmds/audit.h"
 
 #include "base/escape.h"
+#include "base/journal_socket.h"
 #include "base/log.h"
+#include "base/now.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
 
 #define TARGET_MAX_BYTES 1500
 #define ERROR_MAX_BYTES  400
 #define VALUE_MAX_BYTES  64
+#define PORT_MAX_BYTES   64
 
-static void put_target(struct buf *line, const struct command *command, const void *args)
+static _Atomic enum audit_level level = AUDIT_CHANGES;
+
+/* A line in the making, and its fields. */
+struct line {
+    struct buf text, fields;
+};
+
+bool audit_parse_level(const char *text, enum audit_level *ret_level)
+{
+    static const char *const names[] = { "no", "changes", "all" };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *ret_level = (enum audit_level)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+void audit_set_level(enum audit_level wanted)
+{
+    atomic_store_explicit(&level, wanted, memory_order_relaxed);
+}
+
+bool audit_wants(const struct command *command)
+{
+    enum audit_level now = atomic_load_explicit(&level, memory_order_relaxed);
+
+    return now == AUDIT_ALL || (now == AUDIT_CHANGES && (command->flags & CMD_AUDIT));
+}
+
+static void put_field(struct line *line, const char *key, const void *value, size_t len)
+{
+    buf_putc(&line->fields, JOURNAL_FIELD);
+    buf_puts(&line->fields, key);
+    buf_putc(&line->fields, '=');
+    buf_append(&line->fields, value, len);
+}
+
+static void put_number_field(struct line *line, const char *key, uint64_t value)
+{
+    char digits[24];
+
+    snprintf(digits, sizeof(digits), "%" PRIu64, value);
+    put_field(line, key, digits, strlen(digits));
+}
+
+static void put_number(struct line *line, const char *what, const char *key, uint64_t value)
+{
+    buf_printf(&line->text, ", %s: %" PRIu64, what, value);
+    put_number_field(line, key, value);
+}
+
+/* What a row's `audit` appends begins with ", ". */
+static void put_target(struct line *line, const struct command *command, const void *args)
 {
     CLEANUP(buf_done) struct buf target = { 0 };
 
     if (!command->audit || !args)
         return;
     command->audit(args, &target);
-    buf_append(line, target.data, MIN_OF(target.len, (size_t)TARGET_MAX_BYTES));
-    if (target.len > TARGET_MAX_BYTES)
-        buf_puts(line, "... (cut)");
+    if (target.len > TARGET_MAX_BYTES) {
+        target.len = TARGET_MAX_BYTES;
+        buf_puts(&target, "... (cut)");
+    }
+    if (target.len <= 2)
+        return;
+    buf_append(&line->text, target.data, target.len);
+    put_field(line, "PQGA_TARGET", target.data + 2, target.len - 2);
 }
 
-static void put_outcome(struct buf *line, const struct command *command,
+static void put_outcome(struct line *line, const struct command *command,
                         const struct cmd_error *error)
 {
-    buf_puts(line, ", outcome: ");
-    if (!error->text) {
-        buf_puts(line, "ok");
-        return;
+    CLEANUP(buf_done) struct buf outcome = { 0 };
+
+    if (!error->text)
+        buf_puts(&outcome, "ok");
+    else
+        buf_puts(&outcome,
+                 error->class == CMD_ERROR_NOT_FOUND ? "CommandNotFound" : "GenericError");
+    if (error->text && !(command->flags & CMD_SECRET)) {
+        buf_putc(&outcome, ' ');
+        escape_quoted_max(&outcome, error->text, ERROR_MAX_BYTES);
     }
-    buf_puts(line, error->class == CMD_ERROR_NOT_FOUND ? "CommandNotFound" : "GenericError");
-    if (command->flags & CMD_SECRET)
+    if (!buf_ok(&outcome))
         return;
-    buf_putc(line, ' ');
-    escape_quoted_max(line, error->text, ERROR_MAX_BYTES);
+    buf_puts(&line->text, ", outcome: ");
+    buf_append(&line->text, outcome.data, outcome.len);
+    put_field(line, "PQGA_OUTCOME", outcome.data, outcome.len);
 }
 
-static void write_line(struct buf *line)
+static void put_result(struct line *line, const struct command *command,
+                       const struct audit_outcome *outcome)
 {
-    if (buf_terminate(line))
-        log_audit_escaped(line->data);
+    CLEANUP(buf_done) struct buf value = { 0 };
+
+    if (outcome->error->text || !outcome->value || !(command->flags & CMD_AUDIT) ||
+        outcome->value_len == 0 || outcome->value_len > VALUE_MAX_BYTES)
+        return;
+    escape_append(&value, outcome->value, outcome->value_len);
+    if (!buf_ok(&value))
+        return;
+    buf_puts(&line->text, ", result: ");
+    buf_append(&line->text, value.data, value.len);
+    put_field(line, "PQGA_RESULT", value.data, value.len);
 }
 
-void audit_begin(const struct command *command, const void *args)
+static void put_port(struct line *line, const char *port)
 {
-    CLEANUP(buf_done) struct buf line = { 0 };
+    CLEANUP(buf_done) struct buf name = { 0 };
 
-    if (!(command->flags & CMD_AUDIT_FIRST) || !log_audit_wanted())
+    if (!port)
         return;
-    buf_printf(&line, "%s begins", command->name);
-    put_target(&line, command, args);
-    write_line(&line);
+    buf_puts(&line->text, ", port: ");
+    escape_quoted_max(&line->text, port, PORT_MAX_BYTES);
+    escape_append(&name, port, MIN_OF(strlen(port), (size_t)PORT_MAX_BYTES));
+    if (buf_ok(&name))
+        put_field(line, "PQGA_PORT", name.data, name.len);
 }
 
-void audit_end(const struct command *command, const void *args, const struct cmd_error *error,
-               const char *value, size_t value_len)
+static void put_who(struct line *line, const struct audit_who *who)
 {
-    CLEANUP(buf_done) struct buf line = { 0 };
-
-    if (!(command->flags & CMD_AUDIT) || !log_audit_wanted())
-        return;
-    buf_printf(&line, "%s called", command->name);
-    put_target(&line, command, args);
-    put_outcome(&line, command, error);
-    if (!error->text && value && value_len > 0 && value_len <= VALUE_MAX_BYTES) {
-        buf_puts(&line, ", result: ");
-        escape_append(&line, value, value_len);
+    put_number(line, "session", "PQGA_SESSION", who->session);
+    put_port(line, who->port);
+    if (who->kind == AUDIT_PEER_USER) {
+        put_number(line, "uid", "PQGA_PEER_UID", who->id);
+        put_number(line, "pid", "PQGA_PEER_PID", (uint64_t)who->pid);
+    } else if (who->kind == AUDIT_PEER_CID) {
+        put_number(line, "cid", "PQGA_PEER_CID", who->id);
     }
-    write_line(&line);
 }
 
-void audit_refused(const struct command *command, const void *args)
+static void put_cost(struct line *line, size_t bytes, int64_t took_ns)
 {
-    CLEANUP(buf_done) struct buf line = { 0 };
+    int64_t usec = took_ns / NSEC_PER_USEC;
 
-    if (!log_audit_wanted())
+    put_number(line, "bytes", "PQGA_BYTES", bytes);
+    buf_printf(&line->text, ", duration: %" PRId64 ".%06" PRId64 " s", usec / 1000000,
+               usec % 1000000);
+    put_number_field(line, "PQGA_DURATION_USEC", (uint64_t)usec);
+}
+
+static void begin_line(struct line *line, const struct audit_call *call, const char *event)
+{
+    const char *name = call->command->name;
+
+    buf_printf(&line->text, "%s %s", name, event);
+    put_field(line, "PQGA_EVENT", event, strlen(event));
+    put_field(line, "PQGA_COMMAND", name, strlen(name));
+    put_target(line, call->command, call->args);
+}
+
+/* Takes the line. */
+static void end_line(struct line *line)
+{
+    buf_append(&line->text, line->fields.data, line->fields.len);
+    if (buf_ok(&line->fields) && buf_terminate(&line->text))
+        log_audit_record(line->text.data);
+    buf_done(&line->text);
+    buf_done(&line->fields);
+}
+
+void audit_begin(struct audit_call *call)
+{
+    struct line line = { 0 };
+
+    call->began_ns = now_ns();
+    if (!(call->command->flags & CMD_AUDIT_FIRST))
         return;
-    buf_printf(&line, "%s refused", command->name);
-    put_target(&line, command, args);
-    write_line(&line);
+    begin_line(&line, call, "begins");
+    put_who(&line, &call->who);
+    end_line(&line);
+}
+
+void audit_end(const struct audit_call *call, const struct audit_outcome *outcome)
+{
+    struct line line = { 0 };
+
+    begin_line(&line, call, "called");
+    put_outcome(&line, call->command, outcome->error);
+    put_result(&line, call->command, outcome);
+    put_who(&line, &call->who);
+    put_cost(&line, outcome->bytes, now_ns() - call->began_ns);
+    end_line(&line);
+}
+
+void audit_refused(const struct audit_call *call)
+{
+    struct line line = { 0 };
+
+    if (atomic_load_explicit(&level, memory_order_relaxed) == AUDIT_NO)
+        return;
+    begin_line(&line, call, "refused");
+    put_field(&line, "PQGA_OUTCOME", "refused", strlen("refused"));
+    put_who(&line, &call->who);
+    end_line(&line);
 }

@@ -41,6 +41,13 @@ void target_exec(const void *args, struct buf *target)
     put_names(target, "args", &exec->arg);
 }
 
+void target_pid(const void *args, struct buf *target)
+{
+    const struct exec_status_args *status = args;
+
+    buf_printf(target, ", pid: %" PRId64, status->pid);
+}
+
 void target_file_open(const void *args, struct buf *target)
 {
     const struct file_open_args *open = args;
@@ -51,6 +58,11 @@ void target_file_open(const void *args, struct buf *target)
     else
         buf_puts(target, ", mode: \"r\"");
 }
+
+/* All commands with a handle. */
+_Static_assert(offsetof(struct file_read_args, handle) == 0, "the handle comes first");
+_Static_assert(offsetof(struct file_write_args, handle) == 0, "the handle comes first");
+_Static_assert(offsetof(struct file_seek_args, handle) == 0, "the handle comes first");
 
 void target_file_handle(const void *args, struct buf *target)
 {

@@ -8,5 +8,5 @@
 
 #include "cmds/command.h"
 
-command_audit_fn target_exec, target_file_open, target_file_handle, target_user, target_freeze_list,
-    target_set_time, target_shutdown, target_vcpus, target_memory_blocks;
+command_audit_fn target_exec, target_file_open, target_file_handle, target_pid, target_user,
+    target_freeze_list, target_set_time, target_shutdown, target_vcpus, target_memory_blocks;

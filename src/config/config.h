@@ -43,6 +43,7 @@ struct config {
     unsigned freeze_timeout_sec;
     unsigned hook_timeout_sec;
     char **freeze_exclude;
+    char *audit; /* which calls make audit lines */
     bool strict; /* settings that do nothing are errors */
 
     char list_separator; /* the first one in a list of the file; '\0': none. --dump-conf keeps it */

@@ -59,6 +59,7 @@ bool setting_print(const struct setting *setting, const struct config *config, s
         buf_puts(text, *(const bool *)value ? "true" : "false");
         break;
     case SETTING_STRING:
+    case SETTING_WORD:
         if (*(char *const *)value == NULL)
             return false;
         put_string(*(char *const *)value, true, "", text);

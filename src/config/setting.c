@@ -15,6 +15,8 @@
 #define A_WEEK ((uint64_t)7 * 24 * 60 * 60)
 #define GIB    (1024 * (uint64_t)MIB)
 
+static const char *const audit_words[] = { "no", "changes", "all", NULL };
+
 /* clang-format off */
 const struct setting settings[] = {
     { .key = "daemon", .type = SETTING_BOOL, .offset = AT(daemonize), .fallback = "false" },
@@ -65,6 +67,9 @@ const struct setting settings[] = {
       .unit = "seconds", .summary = "end a freeze hook that runs longer" },
     { .key = "freeze-exclude", .type = SETTING_PATHS, .offset = AT(freeze_exclude),
       .unit = "list of mount points", .summary = "filesystems that are never frozen" },
+    { .key = "audit", .type = SETTING_WORD, .offset = AT(audit), .words = audit_words,
+      .fallback = "changes", .unit = "no, changes or all",
+      .summary = "calls that make lines in the journal, or in syslog" },
     { .key = "strict", .type = SETTING_BOOL, .offset = AT(strict), .fallback = "false",
       .unit = "true or false", .summary = "end at start where a setting would do nothing" },
 };

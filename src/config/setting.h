@@ -17,6 +17,7 @@
 enum setting_type {
     SETTING_BOOL,   /* bool: true, false, 1, 0 */
     SETTING_STRING, /* char *; an empty value of one without default is NULL */
+    SETTING_WORD,   /* char *: one of `words` */
     SETTING_NAMES,  /* char **: names, which hold no separator */
     SETTING_PATHS,  /* char **: items in which a backslash protects a separator */
     SETTING_COUNT,  /* unsigned: a whole number of things or seconds */
@@ -28,12 +29,13 @@ enum setting_type {
 struct setting {
     const char *key;
     enum setting_type type;
-    size_t offset;          /* in struct config */
-    const char *fallback;   /* the default as the file would have it; NULL: none */
-    uint64_t min, max;      /* of numbers, in the unit of the value (SETTING_MSEC: ms) */
-    const char *unit;       /* NULL: as qemu-ga has it; else a key of ours */
-    const char *summary;    /* of a key of ours: one line for --help */
-    const char *renamed_to; /* an old name of that setting: taken with a warning */
+    size_t offset;            /* in struct config */
+    const char *fallback;     /* the default as the file would have it; NULL: none */
+    uint64_t min, max;        /* of numbers, in the unit of the value (SETTING_MSEC: ms) */
+    const char *const *words; /* NULL-terminated: of a SETTING_WORD */
+    const char *unit;         /* NULL: as qemu-ga has it; else a key of ours */
+    const char *summary;      /* of a key of ours: one line for --help */
+    const char *renamed_to;   /* an old name of that setting: taken with a warning */
 };
 
 /* In the order of --dump-conf. */

@@ -176,6 +176,20 @@ static int set_bool(const struct setting *setting, struct config *config, const 
                     setting->key);
 }
 
+static int set_word(const struct setting *setting, struct config *config, const char *raw,
+                    struct cmd_error *reterr)
+{
+    size_t len = trimmed_len(raw);
+    size_t i;
+
+    for (i = 0; setting->words[i] != NULL; i++) {
+        if (strlen(setting->words[i]) == len && memcmp(setting->words[i], raw, len) == 0)
+            return set_string(setting, config, strdup(setting->words[i]), reterr);
+    }
+    return cmd_fail(reterr, "Key file contains key '%s' with value '%s', which is not %s",
+                    setting->key, raw, setting->unit);
+}
+
 /* Digits at *text, which moves behind them. 0, or -1: there are none, or too many. */
 static int read_digits(const char **text, uint64_t *ret_number, size_t *ret_digits)
 {
@@ -293,6 +307,8 @@ int setting_set(const struct setting *setting, struct config *config, const char
     case SETTING_STRING:
         text = config_file_string(setting->key, raw, "", reterr);
         return text == NULL ? -1 : set_string(setting, config, text, reterr);
+    case SETTING_WORD:
+        return set_word(setting, config, raw, reterr);
     case SETTING_NAMES:
         return add_names(setting, config, raw, reterr);
     case SETTING_PATHS:
@@ -317,7 +333,7 @@ int setting_set_plain(const struct setting *setting, struct config *config, cons
 
 void setting_clear(const struct setting *setting, struct config *config)
 {
-    if (setting->type == SETTING_STRING) {
+    if (setting->type == SETTING_STRING || setting->type == SETTING_WORD) {
         char **text = value_of(setting, config);
 
         free(*text);

@@ -106,11 +106,35 @@ static void reply_failed(struct call *call)
         log_info("%s: %s", call->command->name, call->error.text);
 }
 
+static struct audit_call audit_call_of(const struct call *call)
+{
+    static const enum audit_peer kinds[] = {
+        [PEER_UNKNOWN] = AUDIT_PEER_NONE,
+        [PEER_UNIX] = AUDIT_PEER_USER,
+        [PEER_VSOCK] = AUDIT_PEER_CID,
+    };
+    const struct peer *peer = &call->session->client->peer;
+
+    return (struct audit_call){
+        .command = call->command,
+        .args = call->error.text ? NULL : call->args,
+        .who = {
+            .session = call->session->number,
+            .port = call_origin(call)->name,
+            .kind = kinds[peer->kind],
+            .id = peer->id,
+            .pid = peer->pid,
+        },
+    };
+}
+
 static void refuse(struct call *call)
 {
+    struct audit_call audit = audit_call_of(call);
+
     /* A host that keeps asking a frozen guest for its load is no news. */
     if (!ga_is_frozen() || (call->command->flags & CMD_AUDIT))
-        audit_refused(call->command, call->error.text ? NULL : call->args);
+        audit_refused(&audit);
     cmd_error_done(&call->error);
     cmd_fail_class(&call->error, CMD_ERROR_NOT_FOUND, REFUSED_TEXT, call->command->name);
     reply_failed(call);
@@ -141,26 +165,23 @@ static void reply_succeeded(struct call *call, struct cmd_reply *reply)
     reply_failed(call);
 }
 
-/* Runs the command by `run`, which is one of its two functions. False: it would have to wait. */
-static bool run_command(struct call *call, command_fn *run)
+/* Runs `run` and makes the reply. Its value in the reply is *ret_value, where that is at hand. False: it
+ * would have to wait. */
+static bool make_reply(struct call *call, command_fn *run, size_t *ret_at, size_t *ret_len)
 {
     const struct command *command = call->command;
     struct cmd_env env = call_origin(call)->env;
     struct cmd_reply reply = { 0 };
-    size_t start;
     int r;
 
     if (call->id_size > 0)
         buf_reserve(&reply.text, call->id_size + REPLY_AROUND_ID);
     env.cancelled = cancelled;
     env.job = call;
-    audit_begin(command, call->args);
     reply_begin(&reply.text, command->flags & CMD_DELIMITED);
-    start = reply.text.len;
+    *ret_at = reply.text.len;
     r = run(&env, call->args, &reply);
-    if (r <= 0)
-        audit_end(command, call->args, &reply.error, reply.is_text ? reply.text.data + start : NULL,
-                  reply.text.len - start);
+    *ret_len = reply.is_text ? reply.text.len - *ret_at : 0;
     if (r < 0) {
         call->error = reply.error;
         reply_failed(call);
@@ -170,6 +191,27 @@ static bool run_command(struct call *call, command_fn *run)
     json_object_put(reply.value);
     buf_done(&reply.text);
     return r <= 0;
+}
+
+/* Runs the command by `run`, which is one of its two functions. False: it would have to wait. */
+static bool run_command(struct call *call, command_fn *run)
+{
+    bool audited = audit_wants(call->command);
+    struct audit_outcome outcome = { .error = &call->error };
+    struct audit_call audit;
+    size_t at;
+
+    if (!audited)
+        return make_reply(call, run, &at, &outcome.value_len);
+    audit = audit_call_of(call);
+    audit_begin(&audit);
+    if (!make_reply(call, run, &at, &outcome.value_len))
+        return false;
+    outcome.bytes = call->reply.len;
+    if (!call->error.text && call->reply.len > 0)
+        outcome.value = call->reply.data + at;
+    audit_end(&audit, &outcome);
+    return true;
 }
 
 /* While frozen the whitelist runs whatever the lists say, as in qemu-ga: thaw above all. */

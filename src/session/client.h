@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "io/peer.h"
 #include "pool/window.h"
 #include "session/service.h"
 
@@ -18,7 +19,8 @@ struct client {
     struct origin *origin;
     struct channel *channel;
     int fd;
-    bool owns_fd; /* not a port */
+    bool owns_fd;     /* not a port */
+    struct peer peer; /* PEER_UNKNOWN: a port */
     struct window *window;
     struct output *output;
 

@@ -393,6 +393,8 @@ struct client *reader_new(struct origin *origin, struct channel *channel, int fd
     client->channel = channel;
     client->fd = fd;
     client->owns_fd = owns_fd;
+    if (owns_fd)
+        client->peer = peer_of(fd);
     client->turn.run = take_turn;
     client->changed.deliver = changed;
     client->ended = ended;

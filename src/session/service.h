@@ -30,7 +30,8 @@ struct service {
     struct loop *loop;
     struct sched *sched;
     struct writer *writer;
-    bool stopping; /* no more requests are taken */
+    bool stopping;          /* no more requests are taken */
+    uint64_t session_count; /* so far: the number of the next one */
 
     struct client_list clients;  /* connected */
     struct client_list awaiting; /* of them, those that had replies to come lately */
@@ -53,6 +54,7 @@ struct service {
 /* One way in: what its clients may do, and their limits. Read-only once it has clients. */
 struct origin {
     struct service *service;
+    const char *name;      /* for the audit trail; NULL: it has none */
     struct cmd_env env;    /* with the policy of this way in */
     struct budget *budget; /* memory of requests and replies */
     unsigned max_requests; /* in flight, of each client */

@@ -23,6 +23,7 @@ struct session *session_new(struct client *client)
     atomic_init(&session->refs, 1);
     client_ref(client);
     session->client = client;
+    session->number = ++client->origin->service->session_count;
     STAILQ_INIT(&session->waiting);
     return session;
 }

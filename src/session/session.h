@@ -14,6 +14,7 @@ struct call;
 struct session {
     _Atomic unsigned refs;
     struct client *client;
+    uint64_t number;             /* of the agent's sessions, from 1 on */
     struct stream *stream;       /* I/O thread; jobs keep it alive by themselves */
     struct share share;          /* requests and their replies, in order */
     struct share inline_share;   /* replies that were made at once */

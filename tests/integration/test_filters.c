@@ -120,10 +120,10 @@ static void a_verbose_log_has_the_lines_that_hosts_look_for(void **state)
     assert_non_null(text);
     assert_int_equal(sscanf(text, "%lu.%6lu: %15[a-z]:", &seconds, &micros, level), 3);
     assert_true(reply_has(text, "debug: read data, count: "));
-    assert_true(reply_has(text,
-                          "info: guest-file-open called, filename: \"/dev/null\", mode: \"r\", "
-                          "outcome: ok, result: 1000\n"));
-    assert_true(reply_has(text, "guest-file-close called, handle: 1000, outcome: ok\n"));
+    assert_true(
+        reply_has(text, "info: guest-file-open called, filename: \"/dev/null\", mode: \"r\", "
+                        "outcome: ok, result: 1000, session: 2, port: \"general\", uid: 0, pid: "));
+    assert_true(reply_has(text, "guest-file-close called, handle: 1000, outcome: ok, session: "));
     assert_true(reply_has(text, "debug: received signal num 15, quitting"));
     free(text);
     agent_remove_dir(&agent);
@@ -144,7 +144,7 @@ static void the_log_tells_target_and_outcome_of_what_changes_the_guest(void **st
         { "{\"execute\":\"guest-file-open\",\"arguments\":{\"path\":\"/no\\u009b\\\\x\"}}",
           "guest-file-open called, filename: \"/no\\xc2\\x9b\\\\x\", mode: \"r\", outcome: "
           "GenericError \"failed to open file" },
-        { "{\"execute\":\"guest-get-time\"}", "guest-get-time refused\n" },
+        { "{\"execute\":\"guest-get-time\"}", "guest-get-time refused, session: " },
     };
     static const char *const options[] = { "-v", "-b", "guest-get-time", "-l", NULL, NULL };
     const char *arguments[ARRAY_LEN(options)];
@@ -167,6 +167,47 @@ static void the_log_tells_target_and_outcome_of_what_changes_the_guest(void **st
             fail_msg("no line %s in %s", calls[i].line, text);
     assert_null(strstr(text, "hidden"));
     assert_null(strstr(text, "aGlkZGVu"));
+    free(text);
+    agent_remove_dir(&agent);
+}
+
+/* What the agent logs of a read of a file whose data begin with "secret". */
+static char *log_of_a_read(struct agent_process *agent, const char *audit)
+{
+    char config[256];
+    struct client client;
+
+    agent_make_dir(agent);
+    snprintf(config, sizeof(config), "[general]\nverbose=true\nlogfile=%s\naudit=%s\n",
+             agent_path(agent, "log"), audit);
+    write_file(agent_path(agent, "file"), "secret", 6);
+    write_file(agent_path(agent, "conf"), config, strlen(config));
+    agent_respawn(agent, (const char *[]){ "-c", agent_path(agent, "conf"), NULL });
+    client_open(&client, agent);
+    client_file_open(&client, agent_path(agent, "file"), "r");
+    client_ask(&client, "{\"execute\":\"guest-file-read\",\"arguments\":{\"handle\":1000}}");
+    client_close(&client);
+    assert_int_equal(agent_terminate(agent), 0);
+    return read_file(agent_path(agent, "log"), NULL);
+}
+
+static void audit_all_tells_of_reads_and_of_no_data(void **state)
+{
+    struct agent_process agent = { 0 };
+    char *text = log_of_a_read(&agent, "all");
+
+    assert_true(reply_has(text, "guest-file-read called, handle: 1000, outcome: ok, session: "));
+    assert_null(strstr(text, "c2VjcmV0")); /* in base64 */
+    free(text);
+    agent_remove_dir(&agent);
+}
+
+static void audit_no_tells_of_no_call(void **state)
+{
+    struct agent_process agent = { 0 };
+    char *text = log_of_a_read(&agent, "no");
+
+    assert_null(strstr(text, " called"));
     free(text);
     agent_remove_dir(&agent);
 }
@@ -242,6 +283,8 @@ int main(void)
         cmocka_unit_test(the_old_blacklist_still_protects),
         cmocka_unit_test(a_verbose_log_has_the_lines_that_hosts_look_for),
         cmocka_unit_test(the_log_tells_target_and_outcome_of_what_changes_the_guest),
+        cmocka_unit_test(audit_all_tells_of_reads_and_of_no_data),
+        cmocka_unit_test(audit_no_tells_of_no_call),
         cmocka_unit_test(a_log_that_nobody_reads_holds_up_nobody),
         cmocka_unit_test(without_verbose_only_what_matters_is_logged),
         cmocka_unit_test(hangup_opens_the_log_again),

@@ -15,10 +15,11 @@ static int listen_at(void **dir, struct syslog_socket *syslog)
 {
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-    snprintf(syslog->address.sun_path, sizeof(syslog->address.sun_path), "%s",
+    snprintf(syslog->to.address.sun_path, sizeof(syslog->to.address.sun_path), "%s",
              tempdir_path(dir, "log"));
-    unlink(syslog->address.sun_path);
-    assert_int_equal(bind(fd, (struct sockaddr *)&syslog->address, sizeof(syslog->address)), 0);
+    unlink(syslog->to.address.sun_path);
+    assert_int_equal(bind(fd, (struct sockaddr *)&syslog->to.address, sizeof(syslog->to.address)),
+                     0);
     return fd;
 }
 
@@ -49,7 +50,7 @@ static void a_line_has_priority_name_and_pid(void **dir)
     snprintf(expected, sizeof(expected), " qemu-ga[%d]: guest-shutdown called", getpid());
     assert_memory_equal(line, "<30>", 4);
     assert_string_equal(strstr(line, " qemu-ga["), expected);
-    syslog_socket_close(&syslog);
+    log_socket_close(&syslog.to);
     close(fd);
 }
 
@@ -57,11 +58,11 @@ static void an_absent_service_is_not_asked_for_every_line(void **dir)
 {
     struct syslog_socket syslog = SYSLOG_SOCKET_INIT;
 
-    snprintf(syslog.address.sun_path, sizeof(syslog.address.sun_path), "%s",
+    snprintf(syslog.to.address.sun_path, sizeof(syslog.to.address.sun_path), "%s",
              tempdir_path(dir, "nobody"));
     send_text(&syslog, "lost");
-    assert_int_equal(syslog.fd, -1);
-    assert_true(syslog.retry_at_ns > 0);
+    assert_int_equal(syslog.to.fd, -1);
+    assert_true(syslog.to.retry_at_ns > 0);
 }
 
 static void a_restarted_service_gets_the_line(void **dir)
@@ -75,7 +76,7 @@ static void a_restarted_service_gets_the_line(void **dir)
     fd = listen_at(dir, &syslog);
     send_text(&syslog, "two");
     assert_non_null(strstr(receive(fd), "two"));
-    syslog_socket_close(&syslog);
+    log_socket_close(&syslog.to);
     close(fd);
 }
 
@@ -84,14 +85,14 @@ static void a_stuck_service_costs_lines_and_no_time(void **dir)
     struct syslog_socket syslog = SYSLOG_SOCKET_INIT;
     int fd = listen_at(dir, &syslog);
 
-    for (int i = 0; i < 5000 && syslog.dropped == 0; i++)
+    for (int i = 0; i < 5000 && syslog.to.dropped == 0; i++)
         send_text(&syslog, "more than it takes");
-    assert_true(syslog.dropped > 0);
+    assert_true(syslog.to.dropped > 0);
     while (recv(fd, (char[4096]){ 0 }, 4096, 0) > 0)
         ;
     send_text(&syslog, "better");
     assert_non_null(strstr(receive(fd), "better (1 lines before this one were lost)"));
-    syslog_socket_close(&syslog);
+    log_socket_close(&syslog.to);
     close(fd);
 }
 
@@ -100,17 +101,17 @@ static void lines_for_an_absent_service_are_counted(void **dir)
     struct syslog_socket syslog = SYSLOG_SOCKET_INIT;
     int fd;
 
-    snprintf(syslog.address.sun_path, sizeof(syslog.address.sun_path), "%s",
+    snprintf(syslog.to.address.sun_path, sizeof(syslog.to.address.sun_path), "%s",
              tempdir_path(dir, "log"));
     send_text(&syslog, "one");
     send_text(&syslog, "two");
     fd = listen_at(dir, &syslog);
-    syslog.retry_at_ns = 0;
+    syslog.to.retry_at_ns = 0;
     syslog_socket_lost(&syslog, 3, false);
     assert_non_null(strstr(receive(fd), "missing (5 lines before this one were lost)"));
     send_text(&syslog, "three");
     assert_null(strstr(receive(fd), "lost"));
-    syslog_socket_close(&syslog);
+    log_socket_close(&syslog.to);
     close(fd);
 }
 
@@ -136,8 +137,8 @@ static void who_may_wait_gets_all_lines_through(void **dir)
     for (int i = 0; i < 2000; i++)
         syslog_socket_send(&syslog, LOG_DAEMON | LOG_INFO, "a line", 6, true);
     PTOK(pthread_join(thread, NULL));
-    assert_int_equal(syslog.dropped, 0);
-    syslog_socket_close(&syslog);
+    assert_int_equal(syslog.to.dropped, 0);
+    log_socket_close(&syslog.to);
     close(fd);
 }
 
