@@ -7,6 +7,14 @@
 
 #include "unit/proto/serve.h"
 
+/* Each input makes eight framers of 64 KiB. AddressSanitizer kept 256 MiB of freed ones, so that each was
+ * fresh memory, filled and faulted in: half of the time by perf, 250 inputs/s instead of 530. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "quarantine_size_mb=8";
+}
+
 /* Small, so that the limit is reached; the first byte of the input chooses. */
 static const size_t limits[] = { FRAMER_MAX_BYTES, 4096, 64, 20 };
 
