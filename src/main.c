@@ -72,7 +72,9 @@ int main(int argc, char **argv)
     block_init();
     switch (config_load(argc, argv, &parts, &config)) {
     case CONFIG_RUN:
-        if (config.thaw)
+        if (config.explain)
+            status = rights_explain(&config);
+        else if (config.thaw)
             status = thaw_run(&config);
         else if (start(&config, &agent) == 0)
             status = agent_serve(agent);

@@ -5,6 +5,7 @@
  *
  * The ctest docs.commands compares the two.
  */
+#include "cmds/profile.h"
 #include "cmds/table.h"
 
 static const char *const order_names[] = {
@@ -41,8 +42,10 @@ static const char head[] =
     "- **barrier**: after all earlier requests of its session and before all later ones\n"
     "- **urgent**: waits for a freeze or thaw in progress and for nothing else\n"
     "\n"
-    "| command | arguments | flags | order | since | what it does |\n"
-    "|---|---|---|---|---|---|\n";
+    "The class is what `profile=` allows and refuses by; of several, one is enough (qemu-ga(8)).\n"
+    "\n"
+    "| command | arguments | class | flags | order | since | what it does |\n"
+    "|---|---|---|---|---|---|---|\n";
 
 static void print_names(const char *const *names)
 {
@@ -113,10 +116,20 @@ static void print_flags(unsigned flags)
     }
 }
 
+static void print_classes(unsigned classes)
+{
+    CLEANUP(buf_done) struct buf text = { 0 };
+
+    classes_print(classes, &text);
+    printf("%s", buf_terminate(&text));
+}
+
 static void print_row(const struct command *command)
 {
     printf("| %s | ", command->name);
     print_args(command->args);
+    printf(" | ");
+    print_classes(command->classes);
     printf(" | ");
     print_flags(command->flags);
     printf(" | %s | %s | %s |\n", order_names[command->order], command->since, command->summary);

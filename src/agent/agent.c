@@ -16,6 +16,7 @@
 
 #include "agent/daemon.h"
 #include "agent/port.h"
+#include "agent/rights.h"
 #include "agent/signals.h"
 #include "agent/thaw.h"
 #include "base/error.h"
@@ -79,7 +80,10 @@ static int open_log(const struct config *config)
 static int make_commands(struct agent *agent)
 {
     const struct config *config = agent->config;
+    struct policy_config policy;
 
+    if (rights_policy(config, &policy) < 0)
+        return -EINVAL;
     agent->freeze = calloc(1, sizeof(*agent->freeze));
     if (!agent->freeze)
         return -ENOMEM;
@@ -87,8 +91,7 @@ static int make_commands(struct agent *agent)
     agent->env.freeze = agent->freeze;
     agent->env.files = file_table_new(agent->state, config->max_handles, (mode_t)config->file_mode);
     agent->env.execs = exec_table_new(config->max_execs, config->max_exec_output);
-    agent->env.policy = policy_new(&all_commands, (const char *const *)config->allow_rpcs,
-                                   (const char *const *)config->block_rpcs);
+    agent->env.policy = policy_new(&all_commands, &policy);
     sysroot_init(&agent->env.root, NULL);
     return agent->env.files && agent->env.execs && agent->env.policy ? 0 : -ENOMEM;
 }

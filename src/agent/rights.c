@@ -5,11 +5,28 @@
 #include "cmds/table.h"
 #include "config/load.h"
 
+int rights_policy(const struct config *config, struct policy_config *ret_policy)
+{
+    CLEANUP(cmd_error_done) struct cmd_error error = { 0 };
+
+    *ret_policy = (struct policy_config){
+        .allow = (const char *const *)config->allow_rpcs,
+        .block = (const char *const *)config->block_rpcs,
+    };
+    if (profile_parse(config->profile, &ret_policy->profile, &error) == 0)
+        return 0;
+    log_err("%s", error.text);
+    return -1;
+}
+
 int rights_check(const struct config *config)
 {
     CLEANUP(free_ptr) char *scripts = NULL;
+    struct policy_config policy;
     unsigned wrong;
 
+    if (rights_policy(config, &policy) < 0)
+        return -1;
     wrong =
         policy_check_names(&all_commands, "block-rpcs", (const char *const *)config->block_rpcs);
     wrong +=
@@ -29,6 +46,8 @@ int rights_check(const struct config *config)
 
 void rights_log(const struct config *config)
 {
-    policy_log_refused(&all_commands, (const char *const *)config->allow_rpcs,
-                       (const char *const *)config->block_rpcs);
+    struct policy_config policy;
+
+    if (rights_policy(config, &policy) == 0)
+        policy_log_refused(&all_commands, &policy);
 }

@@ -40,6 +40,21 @@ enum cmd_flags {
     CMD_SECRET = 1u << 10,       /* arguments are wiped wherever they were, errors not audited */
 };
 
+/* What a command is about; profiles (cmds/profile.h) allow and refuse by class. A row with several is
+ * allowed where one of them is. In the order of class_names[]. */
+enum cmd_class {
+    CLASS_SELF = 1u << 0,       /* the agent itself: always allowed by a profile */
+    CLASS_AUDIT = 1u << 1,      /* looks at the guest's state */
+    CLASS_FILE_READ = 1u << 2,  /* reads any file */
+    CLASS_FILE_WRITE = 1u << 3, /* changes any file */
+    CLASS_FS_MGMT = 1u << 4,    /* freezes, thaws and trims filesystems */
+    CLASS_POWER = 1u << 5,      /* shuts down, suspends */
+    CLASS_CPU_MEM = 1u << 6,    /* processors and memory, on and off */
+    CLASS_TIME = 1u << 7,       /* sets the clock */
+    CLASS_USER_AUTH = 1u << 8,  /* passwords and keys of users */
+    CLASS_EXEC = 1u << 9,       /* runs programs */
+};
+
 struct cmd_reply {
     struct json_object *value; /* the value, if text was not used; NULL then means {} */
     struct buf text;           /* a handler with a payload appends the value's JSON text itself;
@@ -72,6 +87,7 @@ struct command {
     size_t args_size;
     unsigned flags; /* enum cmd_flags */
     enum cmd_order order;
+    unsigned classes;    /* enum cmd_class */
     const char *since;   /* QGA version */
     const char *summary; /* one line for docs/COMMANDS.md and the manual page */
     /* At most how many bytes the reply can have, where that may be megabytes; NULL: small. */

@@ -1,5 +1,5 @@
 /*
- * cmds/policy.c - the lists are turned into one flag a row when the policy is made, so that
+ * cmds/policy.c - profile and lists are turned into one flag a row when the policy is made, so that
  * asking is an array look-up.
  */
 #include "cmds/policy.h"
@@ -9,7 +9,8 @@
 
 struct policy {
     const struct command_table *commands;
-    bool allowed[]; /* by row */
+    unsigned classes; /* of the profile */
+    bool allowed[];   /* by row */
 };
 
 static bool list_has(const char *const *list, const char *name)
@@ -21,13 +22,16 @@ static bool list_has(const char *const *list, const char *name)
     return false;
 }
 
-static bool allowed_by(const char *const *allow, const char *const *block, const char *name)
+enum policy_verdict policy_judge(const struct policy_config *config, const struct command *command)
 {
-    return (!allow || list_has(allow, name)) && (!block || !list_has(block, name));
+    if (config->block && list_has(config->block, command->name))
+        return POLICY_BLOCK_LIST;
+    if (config->allow && !list_has(config->allow, command->name))
+        return POLICY_ALLOW_LIST;
+    return profile_allows(&config->profile, command) ? POLICY_ALLOWED : POLICY_PROFILE;
 }
 
-struct policy *policy_new(const struct command_table *commands, const char *const *allow,
-                          const char *const *block)
+struct policy *policy_new(const struct command_table *commands, const struct policy_config *config)
 {
     struct policy *policy;
     size_t i;
@@ -36,8 +40,9 @@ struct policy *policy_new(const struct command_table *commands, const char *cons
     if (!policy)
         return NULL;
     policy->commands = commands;
+    policy->classes = config->profile.classes;
     for (i = 0; i < commands->count; i++)
-        policy->allowed[i] = allowed_by(allow, block, commands->rows[i].name);
+        policy->allowed[i] = policy_judge(config, &commands->rows[i]) == POLICY_ALLOWED;
     return policy;
 }
 
@@ -58,6 +63,11 @@ bool policy_allows(const struct policy *policy, const struct command *command)
 
     CHECK(row < policy->commands->count);
     return policy->allowed[row];
+}
+
+bool policy_allows_class(const struct policy *policy, enum cmd_class class)
+{
+    return (policy->classes & class) != 0;
 }
 
 static bool is_command(const struct command_table *commands, const char *name)
@@ -98,14 +108,13 @@ unsigned policy_check_names(const struct command_table *commands, const char *ke
     return unknown;
 }
 
-void policy_log_refused(const struct command_table *commands, const char *const *allow,
-                        const char *const *block)
+void policy_log_refused(const struct command_table *commands, const struct policy_config *config)
 {
     CLEANUP(buf_done) struct buf names = { 0 };
     size_t i;
 
     for (i = 0; i < commands->count; i++) {
-        if (!allowed_by(allow, block, commands->rows[i].name))
+        if (policy_judge(config, &commands->rows[i]) != POLICY_ALLOWED)
             buf_printf(&names, "%s%s", names.len > 0 ? ", " : "", commands->rows[i].name);
     }
     if (names.len > 0 && buf_terminate(&names))

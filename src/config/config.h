@@ -12,6 +12,12 @@
 #define CONFIG_DEFAULT_HOOK    "/etc/qemu/fsfreeze-hook"
 #define CONFIG_DEFAULT_PIDFILE "/var/run/qemu-ga.pid"
 
+/* Where the value of a setting is from; a list may be from both. */
+struct config_source {
+    unsigned line;    /* of the file; 0: it is not from there */
+    bool from_option; /* of the command line */
+};
+
 struct config {
     /* qemu-ga's keys */
     bool daemonize;
@@ -26,6 +32,7 @@ struct config {
     char **block_rpcs; /* NULL-terminated; NULL: none given */
     char **allow_rpcs; /* NULL-terminated; NULL: no allow list */
 
+    char *profile; /* as given (cmds/profile.h) */
     /* ours; unit, range and default stand in setting.c's table, which the docs are checked against
      */
     unsigned max_workers;
@@ -49,6 +56,10 @@ struct config {
     char list_separator; /* the first one in a list of the file; '\0': none. --dump-conf keeps it */
     unsigned unknown;    /* keys and groups of the file that do nothing */
 
+    struct config_source *sources; /* by rows of settings[] */
+    char *file;                    /* that was read; NULL: none */
+
+    const char *explain; /* --explain: no agent, only words on whether these commands are allowed */
     bool thaw; /* --thaw: no agent, only a thaw of what an earlier one left; no key of the file */
 };
 

@@ -19,6 +19,7 @@
 struct reader {
     config_file_fn *fn;
     void *ctx;
+    unsigned line;
     const char *group; /* NULL before the first one */
     const char *first_group;
 };
@@ -113,7 +114,7 @@ static int take_pair(struct reader *reader, const char *key, const char *raw,
     if (strcmp(key, "Encoding") == 0 && strcmp(reader->group, reader->first_group) == 0 &&
         strcasecmp(raw, "UTF-8") != 0)
         return cmd_fail(reterr, "Key file contains unsupported encoding '%s'", raw);
-    return reader->fn(reader->ctx, reader->group, key, raw, reterr);
+    return reader->fn(reader->ctx, reader->line, reader->group, key, raw, reterr);
 }
 
 static int take_group(struct reader *reader, const char *name, struct cmd_error *reterr)
@@ -158,6 +159,7 @@ int config_file_parse(char *text, size_t len, config_file_fn *fn, void *ctx,
             newline[-1] = '\0';
         *newline = '\0';
         text = newline + 1;
+        reader.line++;
         if (take_line(&reader, line, reterr) < 0)
             return -1;
     }

@@ -22,10 +22,10 @@
 
 #define CONFIG_FILE_MAX (1024 * KIB)
 
-/* Called for each key in file order. `raw` is valid during the call only. 0, or -1 with *reterr:
+/* Called for each key in file order. `line` counts from 1. `raw` is valid during the call only. 0, or -1 with *reterr:
  * reading ends. */
-typedef int config_file_fn(void *ctx, const char *group, const char *key, const char *raw,
-                           struct cmd_error *reterr);
+typedef int config_file_fn(void *ctx, unsigned line, const char *group, const char *key,
+                           const char *raw, struct cmd_error *reterr);
 
 /* 0, -ENOENT if there is no such file, or -1 with a text in *reterr. */
 int config_file_read(const char *path, config_file_fn *fn, void *ctx, struct cmd_error *reterr);

@@ -53,7 +53,8 @@ static void free_valuesp(char ***values)
 
 /* A file that is being read. */
 struct file_values {
-    char **values;       /* raw, by rows of settings[] */
+    char **values; /* raw, by rows of settings[] */
+    struct config_source *sources;
     unsigned unknown;    /* keys and groups that do nothing */
     bool reported_group; /* ... of which one was told */
 };
@@ -86,7 +87,7 @@ static int unknown_key(struct file_values *file, const char *key)
 }
 
 /* config_file_fn: keeps the raw value of a key that is in the table. */
-static int keep_value(void *ctx, const char *group, const char *key, const char *raw,
+static int keep_value(void *ctx, unsigned line, const char *group, const char *key, const char *raw,
                       struct cmd_error *reterr)
 {
     struct file_values *file = ctx;
@@ -102,6 +103,7 @@ static int keep_value(void *ctx, const char *group, const char *key, const char 
         return cmd_fail(reterr, "%s", err_text(ENOMEM));
     free(file->values[setting - settings]);
     file->values[setting - settings] = copy;
+    file->sources[setting - settings].line = line;
     return 0;
 }
 
@@ -136,13 +138,14 @@ static int load_file(struct config *config, const char *path, bool required)
 {
     CLEANUP(cmd_error_done) struct cmd_error error = { 0 };
     CLEANUP(free_valuesp) char **values = calloc(setting_count, sizeof(*values));
-    struct file_values file = { .values = values };
+    struct file_values file = { .values = values, .sources = config->sources };
     int r = -ENOMEM;
 
     if (values != NULL)
         r = config_file_read(path, keep_value, &file, &error);
     if (r == -ENOENT && !required)
         return 0;
+    config->file = strdup(path); /* NULL: only words are lost */
     if (r == 0)
         r = set_values(config, values, &error);
     if (r < 0)
@@ -236,11 +239,14 @@ enum config_result config_load(int argc, char **argv, const struct config_parts 
     result = options_scan(argc, argv, parts, &path);
     if (result != CONFIG_RUN)
         return result;
-    if (set_defaults(ret_config) < 0 || load_files(ret_config, path) < 0)
+    ret_config->sources = calloc(setting_count, sizeof(*ret_config->sources));
+    if (!ret_config->sources || set_defaults(ret_config) < 0 || load_files(ret_config, path) < 0)
         return CONFIG_FAILED;
     result = options_apply(argc, argv, ret_config, &dump);
     if (result != CONFIG_RUN)
         return result;
+    if (ret_config->explain)
+        return CONFIG_RUN;
     if (complete_path(ret_config, parts) < 0)
         return CONFIG_FAILED;
     if (dump) {
@@ -289,4 +295,6 @@ void config_done(struct config *config)
 
     for (i = 0; i < setting_count; i++)
         setting_clear(&settings[i], config);
+    free(config->sources);
+    free(config->file);
 }

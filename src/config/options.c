@@ -12,6 +12,8 @@
 /* Old spelling of --block-rpcs, which has no letter. */
 #define OPT_BLACKLIST 256
 #define OPT_THAW      257
+#define OPT_PROFILE   258
+#define OPT_EXPLAIN   259
 
 static const char short_options[] = "m:p:l:f:F::t:vVdb:a:c:Drh";
 static const struct option long_options[] = {
@@ -31,6 +33,8 @@ static const struct option long_options[] = {
     { "dump-conf", no_argument, NULL, 'D' },
     { "retry-path", no_argument, NULL, 'r' },
     { "thaw", no_argument, NULL, OPT_THAW },
+    { "profile", required_argument, NULL, OPT_PROFILE },
+    { "explain", required_argument, NULL, OPT_EXPLAIN },
     { "help", no_argument, NULL, 'h' },
     { NULL, 0, NULL, 0 },
 };
@@ -44,7 +48,7 @@ static const struct {
     { 'l', "logfile" },       { 'f', "pidfile" },
     { 'F', "fsfreeze-hook" }, { 't', "statedir" },
     { 'b', "block-rpcs" },    { OPT_BLACKLIST, "block-rpcs" },
-    { 'a', "allow-rpcs" },
+    { 'a', "allow-rpcs" },    { OPT_PROFILE, "profile" },
 };
 
 static void print_own_keys(void)
@@ -97,6 +101,11 @@ static void print_help(const char *prog, const struct config_parts *parts)
            "  -D, --dump-conf   print the configuration that the files and options make,\n"
            "                    as a configuration file, and exit\n"
            "  -r, --retry-path  keep trying to open the path when it is not there or fails\n"
+           "      --profile     what the host may do: open (the default), rhel, audit, backup,\n"
+           "                    managed, confidential, or classes: +audit,+fs-mgmt; --allow-rpcs\n"
+           "                    and --block-rpcs take away from that\n"
+           "      --explain     print whether the commands, separated by commas (or \"all\"), are\n"
+           "                    allowed, and what says so, and exit\n"
            "      --thaw        thaw what an agent that is gone left frozen, if it did, and\n"
            "                    exit\n"
            "  -h, --help        print this and exit\n"
@@ -179,9 +188,12 @@ static int apply_setting(int option, const char *argument, struct config *config
     size_t i;
 
     for (i = 0; i < ARRAY_LEN(option_settings); i++) {
+        const struct setting *setting = setting_find(option_settings[i].key);
+
         if (option_settings[i].option != option)
             continue;
-        if (setting_set_plain(setting_find(option_settings[i].key), config, argument, &error) == 0)
+        setting_source(setting, config)->from_option = true;
+        if (setting_set_plain(setting, config, argument, &error) == 0)
             return 0;
         log_err("options: %s", error.text);
         return -1;
@@ -206,6 +218,9 @@ static int apply(int option, const char *argument, struct config *config, bool *
         return 0;
     case OPT_THAW:
         config->thaw = true;
+        return 0;
+    case OPT_EXPLAIN:
+        config->explain = argument;
         return 0;
     case OPT_BLACKLIST:
         log_warn("option --blacklist is deprecated, use --block-rpcs instead");

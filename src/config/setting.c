@@ -34,6 +34,9 @@ const struct setting settings[] = {
       .renamed_to = "block-rpcs" },
     { .key = "allow-rpcs", .type = SETTING_NAMES, .offset = AT(allow_rpcs) },
 
+    { .key = "profile", .type = SETTING_STRING, .offset = AT(profile), .fallback = "open",
+      .unit = "name, or list of classes",
+      .summary = "open, rhel, audit, backup, managed, confidential; +exec, -power" },
     { COUNTED("max-workers", max_workers), RANGE(1, 1024, "64"), .unit = "threads",
       .summary = "workers that run commands, at most" },
     { .key = "resync-grace", .type = SETTING_MSEC, .offset = AT(resync_grace_ms),

@@ -54,6 +54,9 @@ int setting_set(const struct setting *setting, struct config *config, const char
 int setting_set_plain(const struct setting *setting, struct config *config, const char *text,
                       struct cmd_error *reterr);
 
+/* Where a value is from. */
+struct config_source *setting_source(const struct setting *setting, const struct config *config);
+
 /* Frees a value, which becomes empty. */
 void setting_clear(const struct setting *setting, struct config *config);
 

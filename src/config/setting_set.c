@@ -331,6 +331,11 @@ int setting_set_plain(const struct setting *setting, struct config *config, cons
     return set_string(setting, config, strdup(text), reterr);
 }
 
+struct config_source *setting_source(const struct setting *setting, const struct config *config)
+{
+    return &config->sources[setting - settings];
+}
+
 void setting_clear(const struct setting *setting, struct config *config)
 {
     if (setting->type == SETTING_STRING || setting->type == SETTING_WORD) {

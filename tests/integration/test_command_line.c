@@ -53,6 +53,22 @@ static void options_end_with_the_references_status(void **state)
         { { "-m", "unix-listen", "-p", "/tmp/pqga-x", "-t", "/tmp", "-l", "/no/such/log" },
           1,
           "/no/such/log" },
+        { { "--profile", "backups", "-m", "unix-listen", "-p", "/tmp/pqga-x", "-t", "/tmp" },
+          1,
+          "there is no profile 'backups', did you mean 'backup'?" },
+        { { "--explain", "guest-exec" },
+          0,
+          "guest-exec (class exec): allowed by profile=open (default)\n" },
+        { { "--explain", "guest-exec", "--profile", "rhel" },
+          0,
+          "guest-exec (class exec): refused by profile=rhel (command line)\n" },
+        { { "--explain", "guest-ping,guest-exec", "-b", "guest-exec" },
+          0,
+          "guest-exec (class exec): refused by block-rpcs (command line)\n" },
+        { { "--explain", "all", "-a", "guest-ping" },
+          0,
+          "guest-exec (class exec): refused: it is not in allow-rpcs (command line)\n" },
+        { { "--explain", "guest-exce" }, 1, "did you mean 'guest-exec'?" },
         { { "-c", "/no/such/config", "-D" }, 1, "/no/such/config" },
     };
 
@@ -65,6 +81,29 @@ static void options_end_with_the_references_status(void **state)
                      output);
         free(output);
     }
+}
+
+/* What says so is named by file and line. */
+static void explain_names_the_line_of_the_file(void **state)
+{
+    static const char config[] = "# rights\n[general]\nprofile=managed\n\nblock-rpcs=guest-fstrim\n"
+                                 "allow-rpcs=guest-fstrim,guest-shutdown,guest-exec\n";
+    struct agent_process agent = { 0 };
+    const char *arguments[] = { "-c", NULL, "--explain", "all", NULL };
+    char *output;
+
+    agent_make_dir(&agent);
+    arguments[1] = agent_path(&agent, "config");
+    write_file(arguments[1], config, sizeof(config) - 1);
+    assert_int_equal(run_agent(arguments, &output), 0);
+    assert_true(reply_has(output, "guest-exec (class exec): refused by profile=managed ("));
+    assert_true(reply_has(output, "/config:3)\n"));
+    assert_true(reply_has(output, "guest-fstrim (class fs-mgmt): refused by block-rpcs ("));
+    assert_true(reply_has(output, "/config:5)\n"));
+    assert_true(reply_has(output, "/config:3) and by allow-rpcs ("));
+    assert_true(reply_has(output, "/config:6)\n"));
+    free(output);
+    agent_remove_dir(&agent);
 }
 
 /* What asks for the version reads a line. */
@@ -260,6 +299,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_end_with_the_references_status),
         cmocka_unit_test(version_is_one_line),
+        cmocka_unit_test(explain_names_the_line_of_the_file),
         IN_DIR(strict_configuration_ends_the_start),
         cmocka_unit_test(every_command_is_listed_once_a_line),
         IN_DIR(a_broken_configuration_is_reported),

@@ -74,6 +74,53 @@ static void the_old_blacklist_still_protects(void **state)
     agent_end(&agent);
 }
 
+static void a_profile_refuses_in_the_words_of_a_block_list(void **state)
+{
+    struct agent_process agent = { 0 };
+    struct client client;
+
+    agent_spawn_configured(&agent, "profile=audit\n");
+    client_open(&client, &agent);
+    client_expect(&client, "{\"execute\":\"guest-exec\",\"arguments\":{\"path\":\"/bin/true\"}}",
+                  REFUSED("guest-exec"));
+    client_expect(&client, "{\"execute\":\"guest-file-open\",\"arguments\":{\"path\":\"/x\"}}",
+                  REFUSED("guest-file-open"));
+    client_expect(&client, PING, PONG);
+    client_ask(&client, "{\"execute\":\"guest-info\"}");
+    assert_enabled(client.line, "guest-shutdown", false);
+    assert_enabled(client.line, "guest-get-osinfo", true);
+    assert_enabled(client.line, "guest-sync", true);
+    client_close(&client);
+    agent_end(&agent);
+}
+
+/* An open is of the class that its mode needs. */
+static void who_may_only_read_files_opens_none_for_writing(void **state)
+{
+    static const char *const modes[] = { "w", "a", "r+", "w+", "a+b" };
+    struct agent_process agent = { 0 };
+    struct client client;
+    char request[200];
+
+    agent_spawn_configured(&agent, "profile=+file-read\n");
+    client_open(&client, &agent);
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+        snprintf(
+            request, sizeof(request),
+            "{\"execute\":\"guest-file-open\",\"arguments\":{\"path\":\"%s\",\"mode\":\"%s\"}}",
+            agent_path(&agent, "none"), modes[i]);
+        client_expect(&client, request, REFUSED("guest-file-open"));
+    }
+    assert_int_not_equal(access(agent_path(&agent, "none"), F_OK), 0);
+    client_file_open(&client, "/dev/null", "r");
+    client_expect(&client, "{\"execute\":\"guest-file-flush\",\"arguments\":{\"handle\":1000}}",
+                  REFUSED("guest-file-flush"));
+    client_expect(&client, "{\"execute\":\"guest-file-close\",\"arguments\":{\"handle\":1000}}",
+                  PONG);
+    client_close(&client);
+    agent_end(&agent);
+}
+
 /* --- log -------------------------------------------------------------------------------- */
 
 /* Waits for `text` in a file that another process writes. */
@@ -281,6 +328,8 @@ int main(void)
         cmocka_unit_test(blocked_commands_are_refused_and_shown),
         cmocka_unit_test(only_allowed_commands_run_and_a_block_wins),
         cmocka_unit_test(the_old_blacklist_still_protects),
+        cmocka_unit_test(a_profile_refuses_in_the_words_of_a_block_list),
+        cmocka_unit_test(who_may_only_read_files_opens_none_for_writing),
         cmocka_unit_test(a_verbose_log_has_the_lines_that_hosts_look_for),
         cmocka_unit_test(the_log_tells_target_and_outcome_of_what_changes_the_guest),
         cmocka_unit_test(audit_all_tells_of_reads_and_of_no_data),

@@ -6,6 +6,7 @@
 #include "base/fdio.h"
 #include "base/log.h"
 #include "cmds/files/file_table.h"
+#include "cmds/policy.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -138,6 +139,15 @@ static int64_t open_reserved(struct file_table *table, const char *path, const c
     return file_table_add(table, file);
 }
 
+/* A profile may allow to read files, and not to write them. */
+static bool profile_allows_mode(const struct policy *policy, int flags)
+{
+    int access = flags & O_ACCMODE;
+
+    return (access == O_WRONLY || policy_allows_class(policy, CLASS_FILE_READ)) &&
+           (access == O_RDONLY || policy_allows_class(policy, CLASS_FILE_WRITE));
+}
+
 int cmd_file_open(struct cmd_env *env, void *args, struct cmd_reply *reply)
 {
     const struct file_open_args *open_args = args;
@@ -147,6 +157,10 @@ int cmd_file_open(struct cmd_env *env, void *args, struct cmd_reply *reply)
 
     if (mode_flags(mode) < 0)
         return cmd_fail(&reply->error, "invalid file open mode '%s'", mode);
+    if (!profile_allows_mode(env->policy, mode_flags(mode)))
+        return cmd_fail_class(&reply->error, CMD_ERROR_NOT_FOUND,
+                              "Command guest-file-open has been "
+                              "disabled: the command is not allowed");
     if (file_table_reserve(env->files) < 0)
         return cmd_fail(&reply->error, "too many open files (limit %zu)",
                         file_table_limit(env->files));

@@ -58,7 +58,8 @@ static inline int fixture_setup(void **test_state)
     assert_int_equal(state_open(fixture->dir, &fixture->state), 0);
     fixture->env.files = file_table_new(fixture->state, TEST_MAX_HANDLES, 0666);
     fixture->env.execs = exec_table_new(TEST_MAX_EXECS, TEST_MAX_OUTPUT);
-    fixture->env.policy = policy_new(&all_commands, NULL, NULL);
+    fixture->env.policy =
+        policy_new(&all_commands, &(struct policy_config){ .profile = profile_open });
     assert_non_null(fixture->env.files);
     assert_non_null(fixture->env.execs);
     assert_non_null(fixture->env.policy);

@@ -89,7 +89,8 @@ static void info_shows_what_the_policy_refuses(void **state)
     struct json_object *info;
 
     policy_free(fixture->env.policy);
-    fixture->env.policy = policy_new(&all_commands, NULL, block);
+    fixture->env.policy =
+        policy_new(&all_commands, &(struct policy_config){ profile_open, NULL, block });
     info = call_json(fixture, cmd_info, NULL);
     assert_false(bool_member(info_entry(info, "guest-exec"), "enabled"));
     assert_true(bool_member(info_entry(info, "guest-exec-status"), "enabled"));

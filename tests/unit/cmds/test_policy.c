@@ -4,7 +4,8 @@
 
 static bool allows(const char *const *allow, const char *const *block, const char *name)
 {
-    struct policy *policy = policy_new(&all_commands, allow, block);
+    const struct policy_config config = { profile_open, allow, block };
+    struct policy *policy = policy_new(&all_commands, &config);
     bool allowed = policy_allows(policy, command_find(name, strlen(name)));
 
     assert_null(policy_free(policy));
@@ -75,12 +76,12 @@ static void log_says_what_is_refused(void **dir)
     const char *const block[] = { "guest-exec", NULL };
 
     assert_int_equal(log_init(tempdir_path(dir, "log"), true), 0);
-    policy_log_refused(&all_commands, NULL, NULL);
+    policy_log_refused(&all_commands, &(struct policy_config){ profile_open, NULL, NULL });
     assert_string_equal(tempdir_read(dir, "log"), "");
-    policy_log_refused(&all_commands, NULL, block);
+    policy_log_refused(&all_commands, &(struct policy_config){ profile_open, NULL, block });
     assert_non_null(
         strstr(tempdir_read(dir, "log"), "info: refused by the configuration: guest-exec\n"));
-    policy_log_refused(&all_commands, allow, block);
+    policy_log_refused(&all_commands, &(struct policy_config){ profile_open, allow, block });
     log_done();
     assert_non_null(strstr(tempdir_read(dir, "log"), "guest-suspend-ram, guest-sync-delimited\n"));
 }

@@ -7,9 +7,10 @@
 #include <sys/stat.h>
 
 /* Keys come out as "group.key=raw|". */
-static int collect(void *ctx, const char *group, const char *key, const char *raw,
+static int collect(void *ctx, unsigned line, const char *group, const char *key, const char *raw,
                    struct cmd_error *reterr)
 {
+    assert_true(line > 0);
     buf_printf(ctx, "%s.%s=%s|", group, key, raw);
     return strcmp(key, "stop") == 0 ? cmd_fail(reterr, "stopped") : 0;
 }
