@@ -39,7 +39,7 @@ static const struct config_parts parts = {
 };
 
 /* Opens everything and, as a daemon, detaches. 0, or -1 with a log line. */
-static int start(struct config *config, struct agent **ret_agent)
+static int start(struct config *config, const struct config_input *source, struct agent **ret_agent)
 {
     int r = rights_check(config);
 
@@ -52,7 +52,7 @@ static int start(struct config *config, struct agent **ret_agent)
     }
     if (r < 0 || (config->daemonize && daemon_prepare(config->pidfile, config->statedir) < 0))
         return -1;
-    if (agent_start(config, ret_agent) < 0)
+    if (agent_start(config, source, ret_agent) < 0)
         return -1;
     rights_log(config);
     if (config->daemonize && daemon_detach() < 0)
@@ -64,6 +64,7 @@ static int start(struct config *config, struct agent **ret_agent)
 
 int main(int argc, char **argv)
 {
+    const struct config_input source = { .argc = argc, .argv = argv, .parts = &parts };
     struct config config = { 0 };
     struct agent *agent = NULL;
     int status = EXIT_FAILURE;
@@ -76,7 +77,7 @@ int main(int argc, char **argv)
             status = rights_explain(&config);
         else if (config.thaw)
             status = thaw_run(&config);
-        else if (start(&config, &agent) == 0)
+        else if (start(&config, &source, &agent) == 0)
             status = agent_serve(agent);
         break;
     case CONFIG_DONE:

@@ -16,6 +16,7 @@
 
 #include "agent/daemon.h"
 #include "agent/port.h"
+#include "agent/reload.h"
 #include "agent/rights.h"
 #include "agent/signals.h"
 #include "agent/thaw.h"
@@ -27,8 +28,6 @@
 #include "cmds/exec/exec.h"
 #include "cmds/files/file.h"
 #include "cmds/linux/freeze/fsfreeze.h"
-#include "cmds/policy.h"
-#include "cmds/table.h"
 #include "pool/sched.h"
 #include "session/pipeline.h"
 
@@ -42,7 +41,9 @@ struct agent {
     struct state *state;
     struct cmd_env env; /* what all ports have in common */
     struct freeze_config *freeze;
-    struct peer_rules peers;
+    struct served *served;   /* what the configuration that counts now gives */
+    struct peer_rules peers; /* its */
+    struct reload reload;
     struct port_list ports;
 
     struct loop loop;
@@ -80,10 +81,7 @@ static int open_log(const struct config *config)
 static int make_commands(struct agent *agent)
 {
     const struct config *config = agent->config;
-    struct policy_config policy;
 
-    if (rights_policy(config, &policy) < 0)
-        return -EINVAL;
     agent->freeze = calloc(1, sizeof(*agent->freeze));
     if (!agent->freeze)
         return -ENOMEM;
@@ -91,30 +89,36 @@ static int make_commands(struct agent *agent)
     agent->env.freeze = agent->freeze;
     agent->env.files = file_table_new(agent->state, config->max_handles, (mode_t)config->file_mode);
     agent->env.execs = exec_table_new(config->max_execs, config->max_exec_output);
-    agent->env.policy = policy_new(&all_commands, &policy);
     sysroot_init(&agent->env.root, NULL);
-    return agent->env.files && agent->env.execs && agent->env.policy ? 0 : -ENOMEM;
+    return agent->env.files && agent->env.execs ? 0 : -ENOMEM;
 }
 
-static int parse_peers(struct agent *agent)
+static int make_rights(struct agent *agent)
 {
-    CLEANUP(cmd_error_done) struct cmd_error error = { 0 };
-    const struct config *config = agent->config;
-    int r = peer_rules_parse((const char *const *)config->unix_peers,
-                             (const char *const *)config->vsock_peers, &agent->peers, &error);
-
-    if (r < 0)
-        log_err("%s", error.text);
-    return r < 0 ? -EINVAL : 0;
+    agent->served = calloc(1, sizeof(*agent->served));
+    return agent->served ? served_init(agent->served, agent->config) : -ENOMEM;
 }
 
-/* The word has been checked with the file. */
-static void set_audit_level(const struct config *config)
+/* Requests and clients to come are served by what stands in `agent->served`. */
+static void serve_by(struct agent *agent)
 {
+    const struct config *config = agent->served->config;
     enum audit_level level;
+    struct port *port;
 
-    if (audit_parse_level(config->audit, &level))
+    if (audit_parse_level(config->audit, &level)) /* the word has been checked with the file */
         audit_set_level(level);
+    agent->peers = agent->served->peers;
+    SLIST_FOREACH (port, &agent->ports, link) {
+        struct origin *origin = &port->origin;
+
+        grant_unref(origin->grant);
+        origin->grant = grant_ref(agent->served->grant);
+        origin->max_requests = config->max_requests;
+        origin->max_message_size = config->max_message_size;
+        origin->resync_grace_ms = config->resync_grace_ms;
+        listener_limit(&port->listener, config->max_clients);
+    }
 }
 
 /* The port of the options; further ones would be made here, each with a policy of its own. */
@@ -138,10 +142,8 @@ static int open_ports(struct agent *agent)
         .name = "general",
         .env = agent->env,
         .budget = &agent->pipeline.budget,
-        .max_requests = config->max_requests,
-        .max_message_size = config->max_message_size,
-        .resync_grace_ms = config->resync_grace_ms,
     };
+    serve_by(agent);
     return port_open(port);
 }
 
@@ -152,7 +154,8 @@ static size_t files_wanted(const struct config *config)
     return config->max_handles + 4 * (size_t)config->max_execs + config->max_clients + 1024;
 }
 
-int agent_start(const struct config *config, struct agent **ret_agent)
+int agent_start(const struct config *config, const struct config_input *source,
+                struct agent **ret_agent)
 {
     struct agent *agent = calloc(1, sizeof(*agent));
     int r;
@@ -160,18 +163,19 @@ int agent_start(const struct config *config, struct agent **ret_agent)
     if (!agent)
         return -1;
     agent->config = config;
+    agent->reload.running = config;
+    agent->reload.source = source;
     agent->loop.epoll_fd = agent->loop.wake.fd = agent->signals.fd = -1;
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a write beyond the limit of file sizes is an error, not the end */
     spawn_init(files_wanted(config));
-    set_audit_level(config);
     r = open_state(agent);
     if (r == 0)
         r = open_log(config);
     if (r == 0)
         r = make_commands(agent);
     if (r == 0)
-        r = parse_peers(agent);
+        r = make_rights(agent);
     if (r == 0) {
         signals_block();
         r = open_ports(agent);
@@ -208,6 +212,32 @@ static void stop(void *arg)
 
     agent->stop_wanted = true;
     stop_if_thawed(agent);
+}
+
+/* SIGHUP */
+static void reload(void *arg)
+{
+    struct agent *agent = arg;
+
+    reload_begin(&agent->reload);
+}
+
+/* The configuration was read again. */
+static void configuration_read(struct notice *notice)
+{
+    struct agent *agent = CONTAINER_OF(notice, struct agent, reload.read);
+    struct served *next = reload_take(&agent->reload);
+    bool locked = strcmp(agent->served->config->lock, "yes") == 0;
+
+    if (!next || (locked && !served_is_within(next, agent->served))) {
+        served_done(next);
+        return;
+    }
+    served_done(agent->served); /* grants stay with their requests */
+    agent->served = next;
+    serve_by(agent);
+    rights_log(next->config);
+    log_info("config: read again, what it changes counts for requests to come");
 }
 
 /* The only way in is closed. */
@@ -255,8 +285,10 @@ static int start(struct agent *agent)
     if (r == 0)
         r = pipeline_start(&agent->pipeline, &agent->loop, &pipeline);
     agent->pipeline.service.freeze_changed.deliver = freeze_changed;
+    agent->reload.loop = &agent->loop;
+    agent->reload.read.deliver = configuration_read;
     if (r == 0)
-        r = signals_start(&agent->signals, &agent->loop, stop, agent);
+        r = signals_start(&agent->signals, &agent->loop, stop, reload, agent);
     return r;
 }
 
@@ -288,7 +320,9 @@ int agent_serve(struct agent *agent)
         log_err("epoll_wait failed: %s", err_text(r));
         agent->exit_status = EXIT_FAILURE;
     }
-    agent->is_blocked = !fsfreeze_finish(&agent->env);
+    agent->is_blocked = !reload_end(&agent->reload);
+    if (!fsfreeze_finish(&agent->env))
+        agent->is_blocked = true;
     ga_frozen_watch(NULL, NULL);
     if (!pipeline_stop(&agent->pipeline))
         agent->is_blocked = true;
@@ -301,6 +335,7 @@ static void free_ports(struct agent *agent)
 
     while ((port = SLIST_FIRST(&agent->ports))) {
         SLIST_REMOVE_HEAD(&agent->ports, link);
+        grant_unref(port->origin.grant);
         port_free(port);
     }
 }
@@ -316,10 +351,9 @@ struct agent *agent_free(struct agent *agent)
     signals_done(&agent->signals);
     loop_done(&agent->loop);
     free_ports(agent);
-    peer_rules_done(&agent->peers);
+    served_done(agent->served);
     exec_table_free(agent->env.execs);
     file_table_free(agent->env.files);
-    policy_free(agent->env.policy);
     free(agent->freeze);
     state_close(agent->state);
     free(agent);

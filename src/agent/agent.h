@@ -5,14 +5,15 @@
  */
 #pragma once
 
-#include "config/config.h"
+#include "config/load.h"
 
 struct agent;
 
 /* State directory, frozen marker, log, channel: everything that can fail at start, before the
  * process detaches and before any thread is started. 0, or -1 with a log line that says why.
- * `config` is borrowed for the life of the agent. */
-int agent_start(const struct config *config, struct agent **ret_agent);
+ * SIGHUP has `source` read again (agent/reload.h). `config` and `source` are borrowed for the life of the agent. */
+int agent_start(const struct config *config, const struct config_input *source,
+                struct agent **ret_agent);
 
 /* Starts the threads and serves until SIGTERM or SIGINT, or until the channel is lost for good.
  * The exit status of the process. */

@@ -115,6 +115,13 @@ void listener_init(struct listener *listener, struct origin *origin, const struc
     };
 }
 
+void listener_limit(struct listener *listener, unsigned max_clients)
+{
+    listener->max_clients = max_clients;
+    if (listener->channel)
+        accept_again(listener);
+}
+
 void listener_start(struct listener *listener, struct channel *channel)
 {
     listener->channel = channel;

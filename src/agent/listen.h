@@ -26,4 +26,7 @@ void listener_init(struct listener *listener, struct origin *origin, const struc
                    unsigned max_clients);
 
 /* Takes clients of `channel` from now on. */
+/* For connections to come; those that are there stay. */
+void listener_limit(struct listener *listener, unsigned max_clients);
+
 void listener_start(struct listener *listener, struct channel *channel);

@@ -19,6 +19,7 @@ static void signals_ready(struct source *source, uint32_t events)
     while (read(signals->fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         if (info.ssi_signo == SIGHUP) {
             log_reopen();
+            signals->reload(signals->arg);
         } else {
             log_debug("received signal num %u, quitting", info.ssi_signo);
             signals->stop(signals->arg);
@@ -46,12 +47,15 @@ void signals_block(void)
     PTOK(pthread_sigmask(SIG_BLOCK, &set, NULL));
 }
 
-int signals_start(struct signals *signals, struct loop *loop, void (*stop)(void *arg), void *arg)
+int signals_start(struct signals *signals, struct loop *loop, void (*stop)(void *arg),
+                  void (*reload)(void *arg), void *arg)
 {
     sigset_t set;
 
     served_signals(&set);
-    *signals = (struct signals){ .source.ready = signals_ready, .stop = stop, .arg = arg };
+    *signals = (struct signals){
+        .source.ready = signals_ready, .stop = stop, .reload = reload, .arg = arg
+    };
     signals->fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signals->fd < 0)
         return -errno;

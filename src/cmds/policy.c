@@ -70,6 +70,15 @@ bool policy_allows_class(const struct policy *policy, enum cmd_class class)
     return (policy->classes & class) != 0;
 }
 
+const char *policy_beyond(const struct policy *policy, const struct policy *other)
+{
+    for (size_t i = 0; i < policy->commands->count; i++) {
+        if (policy->allowed[i] && !other->allowed[i])
+            return policy->commands->rows[i].name;
+    }
+    return (policy->classes & ~other->classes) != 0 ? "more classes" : NULL;
+}
+
 static bool is_command(const struct command_table *commands, const char *name)
 {
     for (size_t i = 0; i < commands->count; i++) {

@@ -41,6 +41,9 @@ bool policy_allows(const struct policy *policy, const struct command *command);
  * one class or another by its arguments. */
 bool policy_allows_class(const struct policy *policy, enum cmd_class class);
 
+/* What `policy` allows and `other` (of the same table) does not, in a word or two; NULL: nothing. */
+const char *policy_beyond(const struct policy *policy, const struct policy *other);
+
 /* Warns of names that are no command, in the list that `key` names; NULL: no list. How many. */
 unsigned policy_check_names(const struct command_table *commands, const char *key,
                             const char *const *names);

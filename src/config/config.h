@@ -51,6 +51,7 @@ struct config {
     unsigned hook_timeout_sec;
     char **freeze_exclude;
     char *audit; /* which calls make audit lines */
+    char *lock;  /* "yes": rights are only narrowed until the agent is started anew */
     bool strict; /* settings that do nothing are errors */
 
     char list_separator; /* the first one in a list of the file; '\0': none. --dump-conf keeps it */
@@ -60,6 +61,11 @@ struct config {
     char *file;                    /* that was read; NULL: none */
 
     const char *explain; /* --explain: no agent, only words on whether these commands are allowed */
+
+    char *file_path; /* of the file that was read or looked for, absolute */
+    bool has_file;   /* it was there */
+    bool untrusted;  /* ... and others than root may change it */
+
     bool thaw; /* --thaw: no agent, only a thaw of what an earlier one left; no key of the file */
 };
 

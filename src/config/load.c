@@ -151,7 +151,40 @@ static int load_file(struct config *config, const char *path, bool required)
     if (r < 0)
         log_err("error loading configuration from path: %s, %s", path,
                 error.text != NULL ? error.text : err_text(r));
-    config->unknown = file.unknown + config_warn_untrusted("config", path);
+    config->unknown = file.unknown;
+    config->has_file = true;
+    config->untrusted = config_warn_untrusted("config", path);
+    return r < 0 ? -1 : 0;
+}
+
+/* NULL and absolute paths stay as they are. */
+static int absolute_path(char **path)
+{
+    char cwd[PATH_MAX];
+    char *absolute;
+
+    if (*path == NULL || **path == '/')
+        return 0;
+    if (getcwd(cwd, sizeof(cwd)) == NULL)
+        return -errno;
+    if (asprintf(&absolute, "%s/%s", cwd, *path) < 0)
+        return -ENOMEM;
+    free(*path);
+    *path = absolute;
+    return 0;
+}
+
+/* 0, or -1 with a log line. */
+static int find_file(struct config *config, const char *option_path)
+{
+    const char *path = option_path != NULL ? option_path : getenv("QGA_CONF");
+    int r = -ENOMEM;
+
+    config->file_path = strdup(path != NULL ? path : CONFIG_DEFAULT_FILE);
+    if (config->file_path != NULL)
+        r = absolute_path(&config->file_path);
+    if (r < 0)
+        log_err("config: cannot make the path absolute: %s", err_text(r));
     return r < 0 ? -1 : 0;
 }
 
@@ -159,6 +192,8 @@ static int load_files(struct config *config, const char *option_path)
 {
     const char *path = option_path != NULL ? option_path : getenv("QGA_CONF");
 
+    if (find_file(config, option_path) < 0)
+        return -1;
     return load_file(config, path != NULL ? path : CONFIG_DEFAULT_FILE, option_path != NULL);
 }
 
@@ -228,6 +263,17 @@ static bool is_strict_enough(const struct config *config)
     return false;
 }
 
+/* Who can write the file has all rights that root's agent can give. A thaw takes nothing from it but paths
+ * that are checked, and is never refused. */
+static bool is_safe(const struct config *config)
+{
+    if (!config->untrusted || config->thaw)
+        return true;
+    log_err("config: '%s' is refused: others than root may change it (see the warning above)",
+            config->file_path);
+    return false;
+}
+
 enum config_result config_load(int argc, char **argv, const struct config_parts *parts,
                                struct config *ret_config)
 {
@@ -254,24 +300,22 @@ enum config_result config_load(int argc, char **argv, const struct config_parts 
         parts->check_names("allow-rpcs", (const char *const *)ret_config->allow_rpcs);
         return print_config(ret_config);
     }
-    return is_strict_enough(ret_config) ? CONFIG_RUN : CONFIG_FAILED;
+    return is_safe(ret_config) && is_strict_enough(ret_config) ? CONFIG_RUN : CONFIG_FAILED;
 }
 
-/* NULL and absolute paths stay as they are. */
-static int absolute_path(char **path)
+enum config_result config_reload(const struct config_input *source, const struct config *running,
+                                 struct config *ret_config)
 {
-    char cwd[PATH_MAX];
-    char *absolute;
+    bool dump;
 
-    if (*path == NULL || **path == '/')
-        return 0;
-    if (getcwd(cwd, sizeof(cwd)) == NULL)
-        return -errno;
-    if (asprintf(&absolute, "%s/%s", cwd, *path) < 0)
-        return -ENOMEM;
-    free(*path);
-    *path = absolute;
-    return 0;
+    *ret_config = (struct config){ 0 };
+    ret_config->sources = calloc(setting_count, sizeof(*ret_config->sources));
+    if (!ret_config->sources || set_defaults(ret_config) < 0 ||
+        load_file(ret_config, running->file_path, running->has_file) < 0)
+        return CONFIG_FAILED;
+    if (options_apply(source->argc, source->argv, ret_config, &dump) != CONFIG_RUN)
+        return CONFIG_FAILED;
+    return is_safe(ret_config) && is_strict_enough(ret_config) ? CONFIG_RUN : CONFIG_FAILED;
 }
 
 int config_absolute_paths(struct config *config)
@@ -297,4 +341,5 @@ void config_done(struct config *config)
         setting_clear(&settings[i], config);
     free(config->sources);
     free(config->file);
+    free(config->file_path);
 }

@@ -15,6 +15,7 @@
 #define A_WEEK ((uint64_t)7 * 24 * 60 * 60)
 #define GIB    (1024 * (uint64_t)MIB)
 
+static const char *const lock_words[] = { "no", "yes", NULL };
 static const char *const audit_words[] = { "no", "changes", "all", NULL };
 
 /* clang-format off */
@@ -73,6 +74,8 @@ const struct setting settings[] = {
     { .key = "audit", .type = SETTING_WORD, .offset = AT(audit), .words = audit_words,
       .fallback = "changes", .unit = "no, changes or all",
       .summary = "calls that make lines in the journal, or in syslog" },
+    { .key = "lock", .type = SETTING_WORD, .offset = AT(lock), .words = lock_words, .fallback = "no",
+      .unit = "no or yes", .summary = "what SIGHUP reads may take rights away, and give none" },
     { .key = "strict", .type = SETTING_BOOL, .offset = AT(strict), .fallback = "false",
       .unit = "true or false", .summary = "end at start where a setting would do nothing" },
 };

@@ -139,6 +139,26 @@ bool peer_is_allowed(const struct peer_rules *rules, const struct peer *peer)
     return false;
 }
 
+static bool is_within(const uint32_t *ids, size_t count, const uint32_t *others, size_t other_count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!has(others, other_count, ids[i]))
+            return false;
+    }
+    return true;
+}
+
+bool peer_rules_within(const struct peer_rules *rules, const struct peer_rules *other)
+{
+    bool users = other->any_user ||
+                 (!rules->any_user &&
+                  is_within(rules->users, rules->user_count, other->users, other->user_count));
+    bool cids = other->any_cid || (!rules->any_cid && is_within(rules->cids, rules->cid_count,
+                                                                other->cids, other->cid_count));
+
+    return users && cids;
+}
+
 mode_t peer_socket_mode(const struct peer_rules *rules)
 {
     bool others = rules->any_user;

@@ -42,6 +42,9 @@ void peer_rules_done(struct peer_rules *rules);
 struct peer peer_of(int fd);
 bool peer_is_allowed(const struct peer_rules *rules, const struct peer *peer);
 
+/* True if everybody whom `rules` allow is allowed by `other`. */
+bool peer_rules_within(const struct peer_rules *rules, const struct peer_rules *other);
+
 /* The mode of a unix socket's file: open to others only if the rules know others. */
 mode_t peer_socket_mode(const struct peer_rules *rules);
 

@@ -11,8 +11,8 @@
 #include "base/frozen.h"
 #include "base/log.h"
 #include "cmds/audit.h"
-#include "cmds/policy.h"
 #include "proto/reply.h"
+#include "session/grant.h"
 
 #include <errno.h>
 
@@ -35,6 +35,7 @@ static void call_free(struct call *call)
     drop_doc(call);
     cmd_error_done(&call->error);
     buf_done(&call->reply);
+    grant_unref(call->grant);
     budget_give(session->client->origin->budget, call->share, call->cost);
     session_unref(session);
     free(call);
@@ -55,6 +56,7 @@ struct call *call_new(struct session *session, size_t args_size)
     atomic_init(&call->refs, 2);
     session_ref(session);
     call->session = session;
+    call->grant = grant_ref(session->client->origin->grant);
     call->share = &session->share;
     return call;
 }
@@ -176,6 +178,7 @@ static bool make_reply(struct call *call, command_fn *run, size_t *ret_at, size_
 
     if (call->id_size > 0)
         buf_reserve(&reply.text, call->id_size + REPLY_AROUND_ID);
+    env.policy = call->grant->policy;
     env.cancelled = cancelled;
     env.job = call;
     reply_begin(&reply.text, command->flags & CMD_DELIMITED);
@@ -221,7 +224,7 @@ bool call_is_refused(const struct call *call)
         return false;
     if (ga_is_frozen())
         return !(call->command->flags & CMD_WHEN_FROZEN);
-    return !policy_allows(call_origin(call)->env.policy, call->command);
+    return !policy_allows(call->grant->policy, call->command);
 }
 
 void call_run(struct call *call)

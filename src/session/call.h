@@ -24,6 +24,7 @@ struct call {
     struct job job;
     _Atomic unsigned refs;
     struct session *session;
+    struct grant *grant;           /* what it may do, as it came in */
     const struct command *command; /* NULL: only an error is answered */
     struct json_doc *doc;
     const struct json_node *id;

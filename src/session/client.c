@@ -23,7 +23,8 @@ int client_init(struct client *client, struct origin *origin)
 {
     atomic_init(&client->refs, 1);
     client->origin = origin;
-    client->window = window_new(origin->max_requests + 1); /* a sync passes the others */
+    client->max_requests = origin->max_requests;
+    client->window = window_new(client->max_requests + 1); /* a sync passes the others */
     return client->window ? 0 : -ENOMEM;
 }
 

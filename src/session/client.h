@@ -22,6 +22,7 @@ struct client {
     bool owns_fd;     /* not a port */
     struct peer peer; /* PEER_UNKNOWN: a port */
     struct window *window;
+    unsigned max_requests; /* in flight: as it connected */
     struct output *output;
 
     /* I/O thread */

@@ -167,8 +167,7 @@ static enum drain_result send_batch(struct client *client)
 /* The I/O thread waits for room in the window, or for the last reply to leave. */
 static void report_space(struct client *client)
 {
-    if (atomic_load(&client->wants_space) &&
-        client_unsent(client) <= client->origin->max_requests / 2 &&
+    if (atomic_load(&client->wants_space) && client_unsent(client) <= client->max_requests / 2 &&
         atomic_exchange(&client->wants_space, false))
         client_notify(client);
 }

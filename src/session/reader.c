@@ -71,7 +71,7 @@ static bool has_no_room(struct client *client)
     struct origin *origin = client->origin;
 
     if (client->session->waiting_bytes > WAITING_MAX_BYTES ||
-        client_wait_for_room(client, origin->max_requests - 1))
+        client_wait_for_room(client, client->max_requests - 1))
         return true;
     if (!budget_over(origin->budget, &client->session->inline_share) &&
         !(client_unsent(client) >= CALLS_FREE && budget_is_full(origin->budget)))
@@ -88,7 +88,7 @@ static bool is_held_back(struct reader *reader)
     if (!has_no_room(client))
         return false;
     return atomic_load(&client->session->unfinished) == 0 ||
-           client_unsent(client) > client->origin->max_requests || !reader->next.doc ||
+           client_unsent(client) > client->max_requests || !reader->next.doc ||
            !dispatch_is_sync(reader->next.doc);
 }
 

@@ -19,6 +19,7 @@
 #include "session/budget.h"
 
 struct client;
+struct grant;
 struct sched;
 struct session;
 struct writer;
@@ -51,11 +52,13 @@ struct service {
     struct notice freeze_changed; /* may have: thaw or status was served; see agent/agent.c */
 };
 
-/* One way in: what its clients may do, and their limits. Read-only once it has clients. */
+/* One way in: what its clients may do, and their limits. What a reload of the
+ * configuration changes (grant, limits) is of the I/O thread; the rest is read-only once it has clients. */
 struct origin {
     struct service *service;
     const char *name;      /* for the audit trail; NULL: it has none */
-    struct cmd_env env;    /* with the policy of this way in */
+    struct cmd_env env;    /* without the policy, which is that of a call's grant */
+    struct grant *grant;   /* of requests to come; the origin has a reference */
     struct budget *budget; /* memory of requests and replies */
     unsigned max_requests; /* in flight, of each client */
     size_t max_message_size;

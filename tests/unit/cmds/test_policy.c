@@ -43,6 +43,36 @@ static void the_block_list_wins_over_the_allow_list(void **state)
     assert_true(allows(NULL, block, "guest-exec-status"));
 }
 
+/* What a policy of this profile and block list allows beyond another one. */
+static const char *beyond(unsigned classes, const char *blocked, unsigned other_classes,
+                          const char *other_blocked)
+{
+    const char *const block[] = { blocked, NULL }, *const other_block[] = { other_blocked, NULL };
+    struct policy *policy = policy_new(
+        &all_commands, &(struct policy_config){ .profile = { classes, NULL }, .block = block });
+    struct policy *other =
+        policy_new(&all_commands, &(struct policy_config){ .profile = { other_classes, NULL },
+                                                           .block = other_block });
+    const char *what = policy_beyond(policy, other);
+
+    policy_free(policy);
+    policy_free(other);
+    return what;
+}
+
+static void what_a_policy_allows_beyond_another_is_named(void **state)
+{
+    (void)state;
+    assert_null(beyond(CLASS_AUDIT, "x", CLASS_AUDIT, "x"));
+    assert_null(beyond(CLASS_AUDIT, "guest-get-time", CLASS_AUDIT | CLASS_EXEC, "x"));
+    assert_string_equal(beyond(CLASS_EXEC, "x", CLASS_EXEC, "guest-exec"), "guest-exec");
+    assert_string_equal(beyond(CLASS_EXEC, "guest-exec", CLASS_EXEC, "guest-exec-status"),
+                        "guest-exec-status");
+    /* the same commands, but files may be opened for writing */
+    assert_non_null(beyond(CLASS_FILE_READ | CLASS_FILE_WRITE, "guest-file-write", CLASS_FILE_READ,
+                           "guest-file-write"));
+}
+
 static void names_are_exact_and_unknown_ones_do_nothing(void **state)
 {
     const char *const block[] = { "",        "Guest-Ping", "guest-pin", "guest-pings",
@@ -94,6 +124,7 @@ int main(void)
         cmocka_unit_test(the_block_list_wins_over_the_allow_list),
         cmocka_unit_test(names_are_exact_and_unknown_ones_do_nothing),
         TEST_IN_TEMPDIR(names_that_are_no_command_are_warned_of),
+        cmocka_unit_test(what_a_policy_allows_beyond_another_is_named),
         TEST_IN_TEMPDIR(log_says_what_is_refused),
     };
 

@@ -278,17 +278,19 @@ static void settings_that_do_nothing_are_warned_of(void **state)
     }
 }
 
-static void file_that_others_may_change_is_warned_of(void **state)
+static void file_that_others_may_change_is_refused(void **state)
 {
     struct fixture *f = *state;
-    CLEANUP(config_done) struct config config, strictly;
+    CLEANUP(config_done) struct config config, thaw, again;
 
     setenv("QGA_CONF", fixture_write(f, "conf", "[general]\n"), 1);
     assert_int_equal(chmod(fixture_path(f, "conf"), 0666), 0);
-    assert_int_equal(fixture_load(f, &config, NULL), CONFIG_RUN);
-    assert_non_null(strstr(f->err, "may be changed by others than root"));
-    fixture_write(f, "conf", "[general]\nstrict=true\n");
-    assert_int_equal(fixture_load(f, &strictly, NULL), CONFIG_FAILED);
+    assert_int_equal(fixture_load(f, &config, NULL), CONFIG_FAILED);
+    assert_non_null(strstr(f->err, "is writable for everybody"));
+    assert_non_null(strstr(f->err, "is refused: others than root may change it"));
+    assert_int_equal(fixture_load(f, &thaw, "--thaw", NULL), CONFIG_RUN);
+    assert_int_equal(chmod(fixture_path(f, "conf"), 0640), 0);
+    assert_int_equal(fixture_load(f, &again, NULL), CONFIG_RUN);
 }
 
 static void passed_socket_stands_in_for_the_path(void **state)
@@ -343,7 +345,7 @@ int main(void)
         CASE(blanks_around_names_are_cut),
         CASE(list_of_blanks_still_allows_nothing),
         CASE(settings_that_do_nothing_are_warned_of),
-        CASE(file_that_others_may_change_is_warned_of),
+        CASE(file_that_others_may_change_is_refused),
         CASE(passed_socket_stands_in_for_the_path),
         CASE(relative_paths_become_absolute_for_a_daemon),
     };

@@ -71,6 +71,32 @@ static void a_star_is_everybody_and_an_empty_list_nobody(void **state)
     peer_rules_done(&nobody);
 }
 
+static bool is_within(const char *user, const char *cid, const char *other_user,
+                      const char *other_cid)
+{
+    const char *const users[] = { user, NULL }, *const cids[] = { cid, NULL };
+    const char *const other_users[] = { other_user, NULL }, *const other_cids[] = { other_cid,
+                                                                                    NULL };
+    struct peer_rules rules = rules_of(users, cids), other = rules_of(other_users, other_cids);
+    bool within = peer_rules_within(&rules, &other);
+
+    peer_rules_done(&rules);
+    peer_rules_done(&other);
+    return within;
+}
+
+static void rules_are_within_what_allows_all_of_them(void **state)
+{
+    (void)state;
+    assert_true(is_within("0", "2", "0", "2"));
+    assert_true(is_within("0", "2", "*", "*"));
+    assert_true(is_within("*", "*", "*", "*"));
+    assert_false(is_within("*", "2", "0", "2"));
+    assert_false(is_within("0", "*", "0", "2"));
+    assert_false(is_within("65533", "2", "0", "2"));
+    assert_false(is_within("0", "3", "0", "2"));
+}
+
 static void a_name_that_means_nobody_is_refused(void **state)
 {
     static const char *const wrong[][2] = {
@@ -118,6 +144,7 @@ int main(void)
         cmocka_unit_test(root_the_agents_user_and_the_host_may_connect),
         cmocka_unit_test(a_list_takes_the_place_of_the_defaults),
         cmocka_unit_test(a_star_is_everybody_and_an_empty_list_nobody),
+        cmocka_unit_test(rules_are_within_what_allows_all_of_them),
         cmocka_unit_test(a_name_that_means_nobody_is_refused),
         cmocka_unit_test(the_kernel_says_who_the_peer_is),
     };

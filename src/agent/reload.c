@@ -1,0 +1,146 @@
+/*
+ * agent/reload.c - a thread that reads, and a notice when it has.
+ *
+ *   field   written by          read by     order, and what it buys
+ *   result  the reading thread  I/O thread  the join behind the notice
+ */
+#include "agent/reload.h"
+
+#include "agent/rights.h"
+#include "base/log.h"
+#include "cmds/audit.h"
+#include "cmds/table.h"
+
+#include <errno.h>
+#include <time.h>
+
+#define END_SEC     1
+#define STACK_BYTES (512 * KIB)
+
+int served_init(struct served *served, const struct config *config)
+{
+    CLEANUP(cmd_error_done) struct cmd_error error = { 0 };
+    struct policy_config rights;
+    struct policy *policy;
+
+    served->config = config;
+    if (rights_policy(config, &rights) < 0)
+        return -EINVAL;
+    if (peer_rules_parse((const char *const *)config->unix_peers,
+                         (const char *const *)config->vsock_peers, &served->peers, &error) < 0) {
+        log_err("%s", error.text);
+        return -EINVAL;
+    }
+    policy = policy_new(&all_commands, &rights);
+    served->grant = policy ? grant_new(policy) : NULL;
+    return served->grant ? 0 : -ENOMEM;
+}
+
+void served_done(struct served *served)
+{
+    if (!served)
+        return;
+    grant_unref(served->grant);
+    peer_rules_done(&served->peers);
+    config_done(&served->own);
+    free(served);
+}
+
+static bool wider(const char *what, const char *which)
+{
+    log_err("config: nothing is changed: lock=yes, and %s%s", what, which);
+    return false;
+}
+
+static enum audit_level level_of(const struct config *config)
+{
+    enum audit_level level = AUDIT_CHANGES;
+
+    audit_parse_level(config->audit, &level);
+    return level;
+}
+
+bool served_is_within(const struct served *next, const struct served *now)
+{
+    const char *command;
+
+    if (strcmp(next->config->lock, "yes") != 0)
+        return wider("the file does not say so any more", "");
+    command = policy_beyond(next->grant->policy, now->grant->policy);
+    if (command)
+        return wider("it would allow ", command);
+    if (!peer_rules_within(&next->peers, &now->peers))
+        return wider("more peers could connect", "");
+    if (level_of(next->config) < level_of(now->config))
+        return wider("fewer calls would leave audit lines", "");
+    return true;
+}
+
+/* NULL, with log lines: it is wrong. */
+static struct served *read_config(const struct reload *reload)
+{
+    struct served *served = calloc(1, sizeof(*served));
+
+    if (served && config_reload(reload->source, reload->running, &served->own) == CONFIG_RUN &&
+        rights_check(&served->own) == 0 && served_init(served, &served->own) == 0)
+        return served;
+    log_err("config: nothing is changed: the configuration cannot be read again");
+    served_done(served);
+    return NULL;
+}
+
+static void *read_again(void *arg)
+{
+    struct reload *reload = arg;
+
+    reload->result = read_config(reload);
+    loop_notify(reload->loop, &reload->read);
+    return NULL;
+}
+
+void reload_begin(struct reload *reload)
+{
+    pthread_attr_t attributes;
+
+    reload->again = reload->is_reading;
+    if (reload->is_reading || !reload->source)
+        return;
+    PTOK(pthread_attr_init(&attributes));
+    PTOK(pthread_attr_setstacksize(&attributes, STACK_BYTES));
+    reload->is_reading = pthread_create(&reload->thread, &attributes, read_again, reload) == 0;
+    PTOK(pthread_attr_destroy(&attributes));
+    if (reload->is_reading)
+        pthread_setname_np(reload->thread, "reload");
+    else
+        log_err("config: nothing is changed: no memory for a thread");
+}
+
+struct served *reload_take(struct reload *reload)
+{
+    bool again = reload->again;
+    struct served *result;
+
+    if (!reload->is_reading)
+        return NULL;
+    PTOK(pthread_join(reload->thread, NULL));
+    result = TAKE_PTR(reload->result);
+    reload->is_reading = reload->again = false;
+    if (again)
+        reload_begin(reload);
+    return result;
+}
+
+bool reload_end(struct reload *reload)
+{
+    struct timespec limit;
+
+    if (!reload->is_reading)
+        return true;
+    clock_gettime(CLOCK_REALTIME, &limit);
+    limit.tv_sec += END_SEC;
+    if (pthread_timedjoin_np(reload->thread, NULL, &limit) != 0)
+        return false;
+    reload->is_reading = false;
+    served_done(TAKE_PTR(reload->result));
+    return true;
+}
