@@ -10,6 +10,7 @@
 #include "base/journal_socket.h"
 #include "base/log.h"
 #include "base/now.h"
+#include "cmds/profile.h"
 
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -163,6 +164,15 @@ static void put_cost(struct line *line, size_t bytes, int64_t took_ns)
     put_number_field(line, "PQGA_DURATION_USEC", (uint64_t)usec);
 }
 
+static void put_class(struct line *line, unsigned classes)
+{
+    CLEANUP(buf_done) struct buf names = { 0 };
+
+    classes_print(classes, &names);
+    if (buf_ok(&names))
+        put_field(line, "PQGA_CLASS", names.data, names.len);
+}
+
 static void begin_line(struct line *line, const struct audit_call *call, const char *event)
 {
     const char *name = call->command->name;
@@ -170,6 +180,7 @@ static void begin_line(struct line *line, const struct audit_call *call, const c
     buf_printf(&line->text, "%s %s", name, event);
     put_field(line, "PQGA_EVENT", event, strlen(event));
     put_field(line, "PQGA_COMMAND", name, strlen(name));
+    put_class(line, call->command->classes);
     put_target(line, call->command, call->args);
 }
 

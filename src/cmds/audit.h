@@ -12,7 +12,7 @@
  *     session: 3, port: "general", uid: 0, pid: 1234, bytes: 29, duration: 0.000812 s
  *
  * The journal gets them as fields too: PQGA_EVENT (called, begins, refused), PQGA_COMMAND,
- * PQGA_TARGET, PQGA_OUTCOME, PQGA_RESULT, PQGA_SESSION, PQGA_PORT, PQGA_PEER_UID, PQGA_PEER_PID,
+ * PQGA_CLASS (as --explain has it), PQGA_TARGET, PQGA_OUTCOME, PQGA_RESULT, PQGA_SESSION, PQGA_PORT, PQGA_PEER_UID, PQGA_PEER_PID,
  * PQGA_PEER_CID, PQGA_BYTES, PQGA_DURATION_USEC. A field that has no value is left out.
  *
  * Threads    any; nothing here waits (base/log.h).

@@ -216,7 +216,8 @@ static void the_journal_gets_fields(void **dir)
         strstr(entry, "MESSAGE=guest-exec called, path: \"/bin/sh\", args: [], outcome: ok, "),
         entry);
     assert_non_null(strstr(entry, "\nPRIORITY=6\nSYSLOG_FACILITY=3\nSYSLOG_IDENTIFIER=qemu-ga\n"));
-    assert_non_null(strstr(entry, "\nPQGA_EVENT=called\nPQGA_COMMAND=guest-exec\n"));
+    assert_non_null(
+        strstr(entry, "\nPQGA_EVENT=called\nPQGA_COMMAND=guest-exec\nPQGA_CLASS=exec\n"));
     assert_non_null(strstr(entry, "\nPQGA_TARGET=path: \"/bin/sh\", args: []\n"));
     assert_non_null(strstr(entry, "\nPQGA_OUTCOME=ok\nPQGA_RESULT={\"pid\": 5}\n"));
     assert_non_null(strstr(entry, "\nPQGA_SESSION=3\nPQGA_PORT=ge\\x0aneral\n"));
