@@ -74,6 +74,18 @@ static void put_number(struct line *line, const char *what, const char *key, uin
     put_number_field(line, key, value);
 }
 
+/* The text is escaped, so it is UTF-8: a cut inside a character would make the journal show the whole
+ * entry as a blob. */
+static void cut(struct buf *text, size_t max)
+{
+    if (text->len <= max)
+        return;
+    while (max > 0 && ((unsigned char)text->data[max] & 0xC0) == 0x80)
+        max--;
+    text->len = max;
+    buf_puts(text, "... (cut)");
+}
+
 /* What a row's `audit` appends begins with ", ". */
 static void put_target(struct line *line, const struct command *command, const void *args)
 {
@@ -82,10 +94,7 @@ static void put_target(struct line *line, const struct command *command, const v
     if (!command->audit || !args)
         return;
     command->audit(args, &target);
-    if (target.len > TARGET_MAX_BYTES) {
-        target.len = TARGET_MAX_BYTES;
-        buf_puts(&target, "... (cut)");
-    }
+    cut(&target, TARGET_MAX_BYTES);
     if (target.len <= 2)
         return;
     buf_append(&line->text, target.data, target.len);

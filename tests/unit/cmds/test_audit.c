@@ -128,6 +128,33 @@ static void large_call_still_has_its_outcome(void **dir)
     assert_in_range(strlen(line), 1500, 4000);
 }
 
+/* A journal shows an entry that is no UTF-8 as a blob: nobody would see the call. */
+static void cut_leaves_characters_whole(void **dir)
+{
+    char path[402] = "", arg[481] = "";
+    struct arg_str items[3];
+    struct exec_args args = { .arg = { items, ARRAY_LEN(items) }, .has_arg = true };
+    const char *mark = NULL;
+    size_t marks = 0;
+
+    for (size_t i = 0; i < 480; i += 2)
+        memcpy(arg + i, "\xc3\xa9", 2);
+    for (size_t i = 0; i < ARRAY_LEN(items); i++)
+        items[i] = str(arg);
+    /* One of two neighbouring lengths has the end inside a character. */
+    for (size_t len = 400; len <= 401; len++) {
+        memset(path, 'x', len);
+        args.path = str(path);
+        mark = line_of(dir, "guest-exec", &args, NULL);
+    }
+    while ((mark = strstr(mark, "... (cut), outcome: ok"))) {
+        assert_memory_equal(mark - 2, "\xc3\xa9", 2);
+        mark++;
+        marks++;
+    }
+    assert_int_equal(marks, 2);
+}
+
 static void refused_call_is_reported_with_or_without_target(void **dir)
 {
     char path[] = "/bin/sh";
@@ -356,6 +383,7 @@ int main(void)
         TEST_IN_TEMPDIR(keys_are_kept_out),
         TEST_IN_TEMPDIR(switches_and_modes_are_reported),
         TEST_IN_TEMPDIR(large_call_still_has_its_outcome),
+        TEST_IN_TEMPDIR(cut_leaves_characters_whole),
         TEST_IN_TEMPDIR(refused_call_is_reported_with_or_without_target),
         TEST_IN_TEMPDIR(commands_that_change_the_guest_are_audited),
         TEST_IN_TEMPDIR(the_journal_gets_fields),
