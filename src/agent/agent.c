@@ -236,6 +236,7 @@ static void configuration_read(struct notice *notice)
     served_done(agent->served); /* grants stay with their requests */
     agent->served = next;
     serve_by(agent);
+    served_warn_of_rest(next->config, agent->config);
     rights_log(next->config);
     log_info("config: read again, what it changes counts for requests to come");
 }

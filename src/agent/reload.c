@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "cmds/audit.h"
 #include "cmds/table.h"
+#include "config/config_dump.h"
 
 #include <errno.h>
 #include <time.h>
@@ -74,6 +75,53 @@ bool served_is_within(const struct served *next, const struct served *now)
     if (level_of(next->config) < level_of(now->config))
         return wider("fewer calls would leave audit lines", "");
     return true;
+}
+
+/* The keys that count for requests and clients to come. */
+static bool is_live(const struct setting *setting)
+{
+    static const char *const keys[] = {
+        "profile",          "block-rpcs",   "blacklist",   "allow-rpcs",
+        "unix-peers",       "vsock-peers",  "audit",       "lock",
+        "strict",           "resync-grace", "max-clients", "max-requests",
+        "max-message-size",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        if (strcmp(setting->key, keys[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A path that was left to its default, or is not absolute, may be the same as it is in `running`, where
+ * it has been completed. */
+static bool is_known(const struct setting *setting, const struct buf *value)
+{
+    return setting->type != SETTING_STRING || (value->len > 0 && value->data[0] == '/');
+}
+
+static bool has_changed(const struct setting *setting, const struct config *config,
+                        const struct config *running)
+{
+    CLEANUP(buf_done) struct buf value = { 0 }, before = { 0 };
+    struct config copy = *config;
+
+    copy.list_separator = running->list_separator; /* the same list may be written in another way */
+    setting_print(setting, &copy, &value);
+    setting_print(setting, running, &before);
+    return is_known(setting, &value) &&
+           (value.len != before.len ||
+            (value.len > 0 && memcmp(value.data, before.data, value.len) != 0));
+}
+
+void served_warn_of_rest(const struct config *config, const struct config *running)
+{
+    for (size_t i = 0; i < setting_count; i++) {
+        if (!is_live(&settings[i]) && has_changed(&settings[i], config, running))
+            log_warn("config: '%s' has changed, which counts when the agent is started anew",
+                     settings[i].key);
+    }
 }
 
 /* NULL, with log lines: it is wrong. */

@@ -30,6 +30,9 @@ void served_done(struct served *served);
 /* True if `next` allows nothing that `now` refuses. Else a log line says what. */
 bool served_is_within(const struct served *next, const struct served *now);
 
+/* Warns of keys that have changed since the start, and are not among those that a reload changes. */
+void served_warn_of_rest(const struct config *config, const struct config *running);
+
 struct reload {
     const struct config_input *source; /* NULL: there is nothing to read again */
     const struct config *running;      /* as the agent was started */

@@ -226,6 +226,38 @@ static void a_lock_that_is_read_later_counts_too(void **state)
     client_close(&client);
 }
 
+static void a_profile_changes_too_and_lock_keeps_it(void **state)
+{
+    struct agent_process *agent = *state;
+    struct client client;
+
+    spawn_with(agent, "");
+    client_open(&client, agent);
+    assert_true(is_allowed(&client, "guest-get-load"));
+    reload(agent, "profile=+time\nlock=yes\n");
+    for (int64_t deadline = monotonic_ms() + PATIENCE_MS; is_allowed(&client, "guest-get-load");)
+        assert_true(monotonic_ms() < deadline);
+    reload_and_wait(agent, "profile=open\nlock=yes\n", "lock=yes, and it would allow guest-");
+    reload_and_wait(agent, "profile=wrong\nlock=yes\n", "profile: there is no");
+    assert_false(is_allowed(&client, "guest-get-load"));
+    client_close(&client);
+}
+
+static void keys_that_need_a_restart_are_named(void **state)
+{
+    struct agent_process *agent = *state;
+    struct client client;
+
+    spawn_with(agent, "max-workers=3\nfreeze-exclude=/a,/b\n");
+    client_open(&client, agent);
+    reload_and_wait(
+        agent, "max-workers=4\nfreeze-exclude=/a;/b\nblock-rpcs=guest-get-time\n",
+        "config: 'max-workers' has changed, which counts when the agent is started anew");
+    wait_for_right(&client, false);
+    assert_int_equal(log_count(agent, "has changed"), 1);
+    client_close(&client);
+}
+
 /* More requests in flight than it was told when it connected: its window stays as it was. */
 static void limits_count_for_clients_to_come(void **state)
 {
@@ -281,6 +313,8 @@ int main(void)
         CASE(a_wrong_file_changes_nothing_and_is_logged),
         CASE(lock_takes_and_never_gives),
         CASE(a_lock_that_is_read_later_counts_too),
+        CASE(a_profile_changes_too_and_lock_keeps_it),
+        CASE(keys_that_need_a_restart_are_named),
         CASE(limits_count_for_clients_to_come),
         CASE(many_signals_end_with_the_last_file),
     };
