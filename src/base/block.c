@@ -103,15 +103,12 @@ char *block_grow(char *data, size_t len, size_t *cap, size_t want, size_t most)
     return block.data;
 }
 
-void block_free(char *data, size_t cap)
+/* Keeps the block, or frees it; older ones make room. */
+__attribute__((noinline)) static void keep(char *data, size_t cap)
 {
     struct block drop[SLOTS];
     unsigned dropped = 0;
 
-    if (!data || cap < BLOCK_MIN || cap > BLOCKS_KEPT_MAX) {
-        free(data);
-        return;
-    }
     PTOK(pthread_mutex_lock(&kept.lock));
     while (kept.count > 0 && (kept.count == SLOTS || kept.bytes + cap > kept.most))
         drop[dropped++] = take_locked(0);
@@ -124,6 +121,15 @@ void block_free(char *data, size_t cap)
     free(data);
     while (dropped > 0)
         free(drop[--dropped].data);
+}
+
+/* Each small buffer ends here: no array stands in this function, which would be cleared each time. */
+void block_free(char *data, size_t cap)
+{
+    if (!data || cap < BLOCK_MIN || cap > BLOCKS_KEPT_MAX)
+        free(data);
+    else
+        keep(data, cap);
 }
 
 void block_keep(void)

@@ -12,6 +12,7 @@
 #include "base/log_file.h"
 #include "base/log_queue.h"
 #include "base/syslog_socket.h"
+#include "base/uninitialized.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -163,7 +164,7 @@ bool log_verbose(void)
 void log_line(enum log_level level, const char *format, ...)
 {
     struct buf line = { 0 };
-    char text[TEXT_MAX_BYTES];
+    UNINITIALIZED char text[TEXT_MAX_BYTES];
     va_list args;
 
     if (level > LOG_LEVEL_WARNING && !log_verbose())
@@ -190,7 +191,7 @@ void log_audit_record(const char *record)
 void log_audit(const char *format, ...)
 {
     CLEANUP(buf_done) struct buf escaped = { 0 };
-    char text[TEXT_MAX_BYTES];
+    UNINITIALIZED char text[TEXT_MAX_BYTES];
     va_list args;
 
     va_start(args, format);

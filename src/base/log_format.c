@@ -16,12 +16,22 @@ void log_format_time(struct buf *ret_line)
     struct timespec now;
 
     clock_gettime(CLOCK_REALTIME, &now);
-    buf_printf(ret_line, "%lld.%06ld: ", (long long)now.tv_sec, now.tv_nsec / 1000);
+    buf_put_int(ret_line, now.tv_sec);
+    buf_putc(ret_line, '.');
+    for (long unit = NSEC_PER_SEC / 10; unit >= NSEC_PER_USEC; unit /= 10)
+        buf_putc(ret_line, (char)('0' + now.tv_nsec / unit % 10));
+    buf_puts(ret_line, ": ");
+}
+
+static void put_level(struct buf *line, enum log_level level)
+{
+    buf_puts(line, level_names[level]);
+    buf_puts(line, ": ");
 }
 
 void log_format_escaped(struct buf *ret_line, enum log_level level, const char *text, size_t len)
 {
-    buf_printf(ret_line, "%s: ", level_names[level]);
+    put_level(ret_line, level);
     buf_append(ret_line, text, len);
     buf_putc(ret_line, '\n');
 }
@@ -29,7 +39,7 @@ void log_format_escaped(struct buf *ret_line, enum log_level level, const char *
 void log_format(struct buf *ret_line, enum log_level level, const char *text)
 {
     log_format_time(ret_line);
-    buf_printf(ret_line, "%s: ", level_names[level]);
+    put_level(ret_line, level);
     escape_append(ret_line, text, strlen(text));
     buf_putc(ret_line, '\n');
 }

@@ -4,6 +4,7 @@
 #include "base/syslog_socket.h"
 
 #include "base/local_time.h"
+#include "base/uninitialized.h"
 
 #include <syslog.h>
 #include <unistd.h>
@@ -39,7 +40,7 @@ static size_t format(const struct syslog_socket *syslog, char line[LINE_MAX_BYTE
 void syslog_socket_send(struct syslog_socket *syslog, int priority, const char *text, size_t len,
                         bool may_wait)
 {
-    char line[LINE_MAX_BYTES];
+    UNINITIALIZED char line[LINE_MAX_BYTES];
 
     make_stamp(syslog);
     len = format(syslog, line, priority, text, len);

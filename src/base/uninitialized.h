@@ -1,5 +1,5 @@
 #pragma once
-/* A large array on a hot path, which the compiler need not clear (-ftrivial-auto-var-init). */
+/* A large array or struct on a hot path, which the compiler need not clear (-ftrivial-auto-var-init). */
 #ifdef __has_attribute
 #if __has_attribute(uninitialized)
 #define UNINITIALIZED __attribute__((uninitialized))

@@ -12,13 +12,14 @@
 #include "base/now.h"
 #include "cmds/profile.h"
 
-#include <inttypes.h>
 #include <stdatomic.h>
 
 #define TARGET_MAX_BYTES 1500
 #define ERROR_MAX_BYTES  400
 #define VALUE_MAX_BYTES  64
 #define PORT_MAX_BYTES   64
+#define LINE_ROOM_BYTES  700 /* most lines fit */
+#define USEC_PER_SEC     ((int64_t)1000000)
 
 static _Atomic enum audit_level level = AUDIT_CHANGES;
 
@@ -60,17 +61,17 @@ static void put_field(struct line *line, const char *key, const void *value, siz
     buf_append(&line->fields, value, len);
 }
 
-static void put_number_field(struct line *line, const char *key, uint64_t value)
+static void put_number_field(struct line *line, const char *key, int64_t value)
 {
-    char digits[24];
-
-    snprintf(digits, sizeof(digits), "%" PRIu64, value);
-    put_field(line, key, digits, strlen(digits));
+    put_field(line, key, "", 0);
+    buf_put_int(&line->fields, value);
 }
 
-static void put_number(struct line *line, const char *what, const char *key, uint64_t value)
+/* `what` is ", NAME: ". */
+static void put_number(struct line *line, const char *what, const char *key, int64_t value)
 {
-    buf_printf(&line->text, ", %s: %" PRIu64, what, value);
+    buf_puts(&line->text, what);
+    buf_put_int(&line->text, value);
     put_number_field(line, key, value);
 }
 
@@ -153,24 +154,34 @@ static void put_port(struct line *line, const char *port)
 
 static void put_who(struct line *line, const struct audit_who *who)
 {
-    put_number(line, "session", "PQGA_SESSION", who->session);
+    put_number(line, ", session: ", "PQGA_SESSION", (int64_t)who->session);
     put_port(line, who->port);
     if (who->kind == AUDIT_PEER_USER) {
-        put_number(line, "uid", "PQGA_PEER_UID", who->id);
-        put_number(line, "pid", "PQGA_PEER_PID", (uint64_t)who->pid);
+        put_number(line, ", uid: ", "PQGA_PEER_UID", who->id);
+        put_number(line, ", pid: ", "PQGA_PEER_PID", who->pid);
     } else if (who->kind == AUDIT_PEER_CID) {
-        put_number(line, "cid", "PQGA_PEER_CID", who->id);
+        put_number(line, ", cid: ", "PQGA_PEER_CID", who->id);
     }
+}
+
+/* Microseconds as seconds. */
+static void put_seconds(struct buf *text, int64_t usec)
+{
+    buf_put_int(text, usec / USEC_PER_SEC);
+    buf_putc(text, '.');
+    for (int64_t unit = USEC_PER_SEC / 10; unit > 0; unit /= 10)
+        buf_putc(text, (char)('0' + usec / unit % 10));
 }
 
 static void put_cost(struct line *line, size_t bytes, int64_t took_ns)
 {
     int64_t usec = took_ns / NSEC_PER_USEC;
 
-    put_number(line, "bytes", "PQGA_BYTES", bytes);
-    buf_printf(&line->text, ", duration: %" PRId64 ".%06" PRId64 " s", usec / 1000000,
-               usec % 1000000);
-    put_number_field(line, "PQGA_DURATION_USEC", (uint64_t)usec);
+    put_number(line, ", bytes: ", "PQGA_BYTES", (int64_t)bytes);
+    buf_puts(&line->text, ", duration: ");
+    put_seconds(&line->text, usec);
+    buf_puts(&line->text, " s");
+    put_number_field(line, "PQGA_DURATION_USEC", usec);
 }
 
 static void put_class(struct line *line, unsigned classes)
@@ -186,7 +197,11 @@ static void begin_line(struct line *line, const struct audit_call *call, const c
 {
     const char *name = call->command->name;
 
-    buf_printf(&line->text, "%s %s", name, event);
+    buf_reserve(&line->text, LINE_ROOM_BYTES);
+    buf_reserve(&line->fields, LINE_ROOM_BYTES);
+    buf_puts(&line->text, name);
+    buf_putc(&line->text, ' ');
+    buf_puts(&line->text, event);
     put_field(line, "PQGA_EVENT", event, strlen(event));
     put_field(line, "PQGA_COMMAND", name, strlen(name));
     put_class(line, call->command->classes);

@@ -5,6 +5,7 @@
 
 #include "base/fdio.h"
 #include "base/log.h"
+#include "base/uninitialized.h"
 #include "cmds/files/file_table.h"
 #include "cmds/policy.h"
 
@@ -111,7 +112,7 @@ static int open_or_create(const char *path, int flags, mode_t new_mode)
 /* As O_TRUNC does, which changes nothing but files. 0 or -errno. */
 static int truncate_file(int fd)
 {
-    struct stat info;
+    UNINITIALIZED struct stat info;
 
     if (fstat(fd, &info) < 0)
         return -errno;

@@ -101,7 +101,7 @@ static ssize_t read_some(struct file *file, void *data, size_t len)
  * that knows no size (/proc) makes the text grow as it is read. */
 static size_t expected_bytes(const struct file *file, size_t count)
 {
-    struct stat info;
+    UNINITIALIZED struct stat info;
     int64_t left;
 
     if (!file->positioned || count <= SMALL_READ_BYTES || fstat(file->io.fd, &info) < 0 ||

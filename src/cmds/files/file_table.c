@@ -13,6 +13,7 @@
 #include "cmds/files/file_table.h"
 
 #include "base/fdio.h"
+#include "base/uninitialized.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -55,7 +56,7 @@ static bool has_positions(int fd, const struct stat *info)
 
 static bool is_in_memory(int fd, const struct stat *info)
 {
-    struct statfs fs;
+    UNINITIALIZED struct statfs fs;
 
     return S_ISREG(info->st_mode) && fstatfs(fd, &fs) == 0 && (unsigned)fs.f_type == TMPFS_MAGIC;
 }
@@ -63,7 +64,7 @@ static bool is_in_memory(int fd, const struct stat *info)
 int file_new(int fd, bool append, struct file **ret_file)
 {
     CLEANUP(fd_closep) int owned_fd = fd;
-    struct stat info;
+    UNINITIALIZED struct stat info;
     struct file *file;
 
     if (fstat(fd, &info) < 0)
