@@ -11,9 +11,22 @@
 #define NAME_MAX_BYTES 512
 #define LIST_MAX_BYTES 1000
 
+static void put_what(struct buf *target, const char *what)
+{
+    buf_puts(target, ", ");
+    buf_puts(target, what);
+    buf_puts(target, ": ");
+}
+
+static void put_number(struct buf *target, const char *what, int64_t number)
+{
+    put_what(target, what);
+    buf_put_int(target, number);
+}
+
 static void put_name(struct buf *target, const char *what, const struct arg_str *name)
 {
-    buf_printf(target, ", %s: ", what);
+    put_what(target, what);
     escape_quoted_max(target, name->text, NAME_MAX_BYTES);
 }
 
@@ -45,7 +58,7 @@ void target_pid(const void *args, struct buf *target)
 {
     const struct exec_status_args *status = args;
 
-    buf_printf(target, ", pid: %" PRId64, status->pid);
+    put_number(target, "pid", status->pid);
 }
 
 void target_file_open(const void *args, struct buf *target)
@@ -68,7 +81,7 @@ void target_file_handle(const void *args, struct buf *target)
 {
     const struct file_handle_args *file = args;
 
-    buf_printf(target, ", handle: %" PRId64, file->handle);
+    put_number(target, "handle", file->handle);
 }
 
 /* guest-set-user-password and the commands for keys. */
@@ -93,7 +106,7 @@ void target_set_time(const void *args, struct buf *target)
     const struct set_time_args *set = args;
 
     if (set->has_time)
-        buf_printf(target, ", time: %" PRId64, set->time);
+        put_number(target, "time", set->time);
 }
 
 void target_shutdown(const void *args, struct buf *target)
