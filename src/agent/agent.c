@@ -130,6 +130,7 @@ static int open_ports(struct agent *agent)
         .path = config->path,
         .retry = config->retry_path,
         .max_clients = config->max_clients,
+        .socket_mode = (mode_t)config->unix_mode,
         .peers = &agent->peers,
     };
     struct port *port = port_new(&port_config);

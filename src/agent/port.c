@@ -12,6 +12,11 @@ static void retry_later(struct port *port)
     loop_set_timer_in(port->origin.service->loop, &port->retry, RETRY_NS);
 }
 
+static mode_t socket_mode(const struct port_config *config)
+{
+    return config->socket_mode != 0 ? config->socket_mode : peer_socket_mode(config->peers);
+}
+
 /* Where a socket that was passed meant this port, it is taken. */
 static int open_channel(struct port *port)
 {
@@ -30,7 +35,7 @@ static int open_channel(struct port *port)
         log_err("must specify a path for this channel");
         return -EINVAL;
     }
-    return channel_open(method, path, peer_socket_mode(port->config.peers), &port->channel);
+    return channel_open(method, path, socket_mode(&port->config), &port->channel);
 }
 
 int port_open(struct port *port)

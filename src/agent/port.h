@@ -14,6 +14,7 @@ struct port_config {
     const char *method, *path; /* borrowed; path NULL: the method's default */
     bool retry;                /* opens the channel again and again when it is not there or fails */
     unsigned max_clients;      /* of a listening socket */
+    mode_t socket_mode;        /* of the file of a unix socket; 0: as `peers` need it */
     const struct peer_rules *peers; /* borrowed: who may connect to a listening socket */
 };
 

@@ -47,6 +47,8 @@ const struct setting settings[] = {
       .summary = "busy polling for the next request before sleeping; 0 is never" },
     { .key = "unix-peers", .type = SETTING_NAMES, .offset = AT(unix_peers),
       .unit = "list of users, or *", .summary = "who may connect to a unix socket, if not root alone" },
+    { .key = "unix-mode", .type = SETTING_MODE, .offset = AT(unix_mode), RANGE(0, 0777, "0000"),
+      .unit = "octal", .summary = "permissions of a unix socket's file; 0: as unix-peers need it" },
     { .key = "vsock-peers", .type = SETTING_NAMES, .offset = AT(vsock_peers),
       .unit = "list of CIDs, or *", .summary = "who may connect by vsock, if not the host alone" },
     { COUNTED("max-clients", max_clients), RANGE(1, 4096, "64"), .unit = "connections",

@@ -89,6 +89,25 @@ static void a_user_that_is_named_is_heard(void **state)
     agent_end(&agent);
 }
 
+/* The mode of the file is one thing, who is heard another. */
+static void the_socket_file_has_the_mode_that_is_set(void **state)
+{
+    struct agent_process agent = { 0 };
+
+    (void)state;
+    start(&agent, "unix-peers=0,65534\nunix-mode=0640\n");
+    assert_mode(&agent, 0640);
+    assert_int_equal(connect_as(&agent, NOBODY), NOT_CONNECTED);
+    assert_int_equal(connect_as(&agent, 0), ANSWERED);
+    agent_end(&agent);
+
+    agent = (struct agent_process){ 0 };
+    start(&agent, "unix-mode=0666\n");
+    assert_mode(&agent, 0666);
+    assert_int_equal(connect_as(&agent, NOBODY), DISCONNECTED);
+    agent_end(&agent);
+}
+
 /* A list that is wrong must not leave the door open, nor be taken for the default. */
 static void a_wrong_list_ends_the_start(void **state)
 {
@@ -113,6 +132,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_user_of_the_guest_is_not_heard),
         cmocka_unit_test(a_user_that_is_named_is_heard),
+        cmocka_unit_test(the_socket_file_has_the_mode_that_is_set),
         cmocka_unit_test(a_wrong_list_ends_the_start),
     };
 

@@ -56,6 +56,7 @@ static const char unusual[] = "[general]\n"
                               "resync-grace=0.05\n"
                               "max-message-size=5K\n"
                               "file-mode=7\n"
+                              "unix-mode=0640\n"
                               "freeze-timeout=0\n"
                               "freeze-exclude=\\s/a\\,b,/c\\;d;/e\\\\f\n";
 
