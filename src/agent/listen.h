@@ -25,8 +25,8 @@ struct listener {
 void listener_init(struct listener *listener, struct origin *origin, const struct peer_rules *peers,
                    unsigned max_clients);
 
-/* Takes clients of `channel` from now on. */
 /* For connections to come; those that are there stay. */
 void listener_limit(struct listener *listener, unsigned max_clients);
 
+/* Takes clients of `channel` from now on. */
 void listener_start(struct listener *listener, struct channel *channel);

@@ -17,15 +17,11 @@ static mode_t socket_mode(const struct port_config *config)
     return config->socket_mode != 0 ? config->socket_mode : peer_socket_mode(config->peers);
 }
 
-/* Where a socket that was passed meant this port, it is taken. */
 static int open_channel(struct port *port)
 {
     enum channel_method method;
     const char *path;
-    int r = channel_open_passed(&port->channel);
 
-    if (r != 0)
-        return MIN_OF(r, 0);
     if (channel_method_parse(port->config.method, &method) < 0) {
         log_err("unsupported channel method/type: %s", port->config.method);
         return -EINVAL;
@@ -38,11 +34,14 @@ static int open_channel(struct port *port)
     return channel_open(method, path, socket_mode(&port->config), &port->channel);
 }
 
+/* A passed socket is taken at the start only: that changes the environment, which threads read. */
 int port_open(struct port *port)
 {
-    int r = open_channel(port);
+    int r = channel_open_passed(&port->channel);
 
-    if (r == 0 || (port->config.retry && r != -EINVAL))
+    if (r == 0)
+        r = open_channel(port);
+    if (r >= 0 || (port->config.retry && r != -EINVAL))
         return 0;
     log_err("failed to create guest agent channel");
     return r;
@@ -51,11 +50,11 @@ int port_open(struct port *port)
 static void lose(struct port *port)
 {
     if (port->config.retry) {
-        log_warn("the channel is lost, opening it again every 5 s");
+        log_warn("port %s: the channel is lost, opening it again every 5 s", port->origin.name);
         retry_later(port);
         return;
     }
-    log_err("the channel is lost");
+    log_err("port %s: the channel is lost", port->origin.name);
     port->lost(port);
 }
 
@@ -68,13 +67,15 @@ static void serve_channel(struct port *port)
 {
     int r;
 
+    log_info("port %s: %s is open", port->origin.name,
+             channel_method_name(channel_method_of(port->channel)));
     if (channel_is_listener(port->channel)) {
         listener_start(&port->listener, port->channel);
         return;
     }
     r = serial_start(&port->serial, port->channel);
     if (r < 0) {
-        log_err("cannot watch the channel: %s", err_text(r));
+        log_err("port %s: cannot watch the channel: %s", port->origin.name, err_text(r));
         lose(port);
     }
 }
@@ -92,10 +93,12 @@ static void retry(struct timer *timer)
 
 void port_serve(struct port *port)
 {
-    if (port->channel)
+    if (port->channel) {
         serve_channel(port);
-    else
-        retry_later(port);
+        return;
+    }
+    log_info("port %s: not open yet, tried every 5 s", port->origin.name);
+    retry_later(port);
 }
 
 struct port *port_new(const struct port_config *config)

@@ -237,7 +237,23 @@ static void a_regular_file_is_no_port(void **state)
     assert_int_equal(status, 1 << 8);
 }
 
-/* The port appears after the agent: it is opened at the next try, in five seconds. */
+static void wait_for_log(const struct agent_process *agent, const char *text)
+{
+    int64_t deadline = monotonic_ms() + PATIENCE_MS;
+    bool found = false;
+
+    while (!found) {
+        char *log = read_file(agent_path(agent, "log"), NULL);
+
+        found = log && strstr(log, text);
+        free(log);
+        if (!found && monotonic_ms() >= deadline)
+            fail_msg("no \"%s\" in the log", text);
+        nap_ms(2);
+    }
+}
+
+/* The port appears after the agent: it is opened at the next try, in five seconds, and the log names it. */
 static void with_retry_path_a_missing_port_is_waited_for(void **state)
 {
     struct port port = { .host.fd = -1 };
@@ -247,12 +263,15 @@ static void with_retry_path_a_missing_port_is_waited_for(void **state)
     make_raw(&port);
     agent_make_dir(&port.agent);
     link = agent_path(&port.agent, "port");
+    write_file(agent_path(&port.agent, "log"), "", 0);
     agent_spawn_raw(&port.agent, (const char *const[]){ "-r", "-m", "virtio-serial", "-p", link,
-                                                        "-t", port.agent.dir, NULL });
-    nap_ms(300);
+                                                        "-t", port.agent.dir, "-v", "-l",
+                                                        agent_path(&port.agent, "log"), NULL });
+    wait_for_log(&port.agent, "port general: not open yet");
     assert_true(agent_is_running(&port.agent));
-    assert_int_equal(symlink(port.path, link), 0);
+    assert_int_equal(symlink(port.path, agent_path(&port.agent, "port")), 0);
     client_expect(&port.host, PING, PONG);
+    wait_for_log(&port.agent, "port general: virtio-serial is open");
     close_port(&port);
 }
 
