@@ -20,6 +20,7 @@ struct log_socket {
     struct sockaddr_un address;
 };
 
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): a string in parentheses initialises no array */
 #define LOG_SOCKET_INIT(path)                                                                      \
     {                                                                                              \
         .fd = -1, .address = {.sun_family = AF_UNIX, .sun_path = path }                            \
