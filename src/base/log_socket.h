@@ -20,11 +20,12 @@ struct log_socket {
     struct sockaddr_un address;
 };
 
-/* NOLINTNEXTLINE(bugprone-macro-parentheses): a string in parentheses initialises no array */
+/* NOLINTBEGIN(bugprone-macro-parentheses): a string in parentheses initialises no array */
 #define LOG_SOCKET_INIT(path)                                                                      \
     {                                                                                              \
         .fd = -1, .address = {.sun_family = AF_UNIX, .sun_path = path }                            \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* False, and not tried again for a second, when nobody listens. */
 bool log_socket_reach(struct log_socket *socket);
