@@ -7,11 +7,15 @@
 #include "base/log_queue.h"
 
 #include "base/error.h"
+#include "base/now.h"
 
 #include <errno.h>
 #include <time.h>
 
 #define STACK_BYTES (256 * KIB)
+/* How long lines gather behind a batch, and how many bytes of them. */
+#define PAUSE_MS     5
+#define GATHER_BYTES (LOG_QUEUE_MAX / 4)
 
 static bool has_work_locked(const struct log_queue *queue)
 {
@@ -42,16 +46,34 @@ static void write_batch_locked(struct log_queue *queue, bool may_wait)
     PTOK(pthread_cond_broadcast(&queue->changed));
 }
 
+static bool is_gathering(const struct log_queue *queue)
+{
+    return queue->pausing && !queue->reopen && queue->waiting.len < GATHER_BYTES;
+}
+
+static void pause_locked(struct log_queue *queue)
+{
+    struct timespec deadline = now_plus_ms(PAUSE_MS);
+    int r = 0;
+
+    queue->pausing = true;
+    while (r == 0 && is_gathering(queue) && !queue->hurry && !queue->stopping)
+        r = pthread_cond_clockwait(&queue->changed, &queue->lock, CLOCK_MONOTONIC, &deadline);
+    queue->pausing = false;
+}
+
 static void *write_lines(void *arg)
 {
     struct log_queue *queue = arg;
 
     PTOK(pthread_mutex_lock(&queue->lock));
     while (!queue->stopping || has_work_locked(queue)) {
-        if (has_work_locked(queue))
+        if (has_work_locked(queue)) {
             write_batch_locked(queue, true);
-        else
+            pause_locked(queue);
+        } else {
             PTOK(pthread_cond_wait(&queue->changed, &queue->lock));
+        }
     }
     queue->running = false;
     PTOK(pthread_cond_broadcast(&queue->changed));
@@ -82,7 +104,8 @@ static void write_locked(struct log_queue *queue)
     if (queue->started && !queue->running)
         run_thread_locked(queue);
     if (queue->started) {
-        PTOK(pthread_cond_broadcast(&queue->changed));
+        if (!is_gathering(queue))
+            PTOK(pthread_cond_broadcast(&queue->changed));
         return;
     }
     while (!queue->writing && has_work_locked(queue))
@@ -117,24 +140,10 @@ void log_queue_reopen(struct log_queue *queue)
     PTOK(pthread_mutex_unlock(&queue->lock));
 }
 
-static struct timespec deadline_in(int ms)
-{
-    struct timespec when;
-
-    clock_gettime(CLOCK_MONOTONIC, &when);
-    when.tv_sec += ms / 1000;
-    when.tv_nsec += ms % 1000 * NSEC_PER_MSEC;
-    if (when.tv_nsec >= NSEC_PER_SEC) {
-        when.tv_sec++;
-        when.tv_nsec -= NSEC_PER_SEC;
-    }
-    return when;
-}
-
 /* Waits until `over`; false when `ms` have passed before. */
 static bool wait_locked(struct log_queue *queue, bool (*over)(const struct log_queue *), int ms)
 {
-    struct timespec deadline = deadline_in(ms);
+    struct timespec deadline = now_plus_ms(ms);
     int r = 0;
 
     while (!over(queue) && r != ETIMEDOUT)
@@ -197,7 +206,10 @@ bool log_queue_flush(struct log_queue *queue, int limit_ms)
     bool flushed;
 
     PTOK(pthread_mutex_lock(&queue->lock));
+    queue->hurry = true;
+    PTOK(pthread_cond_broadcast(&queue->changed));
     flushed = wait_locked(queue, is_flushed, limit_ms);
+    queue->hurry = false;
     PTOK(pthread_mutex_unlock(&queue->lock));
     return flushed;
 }

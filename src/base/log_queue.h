@@ -3,7 +3,8 @@
  *
  * A queue is a bounded piece of memory. Until log_queue_start() whoever puts a line writes it at
  * once (at start, before anybody is served); from then on a thread of the queue does, which is
- * started by the first line and sleeps while there is none. That thread may hang in a write for ever:
+ * started by the first line and sleeps while there is none. Behind a batch it lets lines gather for a
+ * moment, so that many lines cost few wake-ups. That thread may hang in a write for ever:
  * lines then wait, and when the memory is full they are counted.
  *
  * Threads    any. log_queue_start(), _stop(): main.
@@ -42,6 +43,8 @@ struct log_queue {
     bool started; /* a thread writes */
     bool running; /* ... and is there */
     bool writing; /* somebody is in write() */
+    bool pausing; /* the thread lets lines gather */
+    bool hurry;   /* ... and shall not */
     bool stopping;
 };
 
