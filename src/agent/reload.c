@@ -22,6 +22,7 @@ int served_init(struct served *served, const struct config *config)
 {
     CLEANUP(cmd_error_done) struct cmd_error error = { 0 };
     struct policy_config rights;
+    struct path_rules *paths;
     struct policy *policy;
 
     served->config = config;
@@ -32,8 +33,15 @@ int served_init(struct served *served, const struct config *config)
         log_err("%s", error.text);
         return -EINVAL;
     }
+    if (path_rules_new((const char *const *)config->file_allow,
+                       (const char *const *)config->file_deny, &paths, &error) < 0) {
+        log_err("%s", error.text);
+        return -EINVAL;
+    }
     policy = policy_new(&all_commands, &rights);
-    served->grant = policy ? grant_new(policy) : NULL;
+    if (!policy)
+        path_rules_free(paths);
+    served->grant = policy ? grant_new(policy, paths) : NULL;
     return served->grant ? 0 : -ENOMEM;
 }
 
@@ -70,6 +78,8 @@ bool served_is_within(const struct served *next, const struct served *now)
     command = policy_beyond(next->grant->policy, now->grant->policy);
     if (command)
         return wider("it would allow ", command);
+    if (!path_rules_within(next->grant->paths, now->grant->paths))
+        return wider("file-allow or file-deny has changed", "");
     if (!peer_rules_within(&next->peers, &now->peers))
         return wider("more peers could connect", "");
     if (level_of(next->config) < level_of(now->config))
@@ -81,10 +91,9 @@ bool served_is_within(const struct served *next, const struct served *now)
 static bool is_live(const struct setting *setting)
 {
     static const char *const keys[] = {
-        "profile",          "block-rpcs",   "blacklist",   "allow-rpcs",
-        "unix-peers",       "vsock-peers",  "audit",       "lock",
-        "strict",           "resync-grace", "max-clients", "max-requests",
-        "max-message-size",
+        "profile",   "block-rpcs",   "blacklist",   "allow-rpcs",   "file-allow",
+        "file-deny", "unix-peers",   "vsock-peers", "audit",        "lock",
+        "strict",    "resync-grace", "max-clients", "max-requests", "max-message-size",
     };
 
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {

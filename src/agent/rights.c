@@ -1,6 +1,7 @@
 #include "agent/rights.h"
 
 #include "base/log.h"
+#include "cmds/command.h"
 #include "cmds/policy.h"
 #include "cmds/table.h"
 #include "config/load.h"
@@ -19,6 +20,25 @@ int rights_policy(const struct config *config, struct policy_config *ret_policy)
     return -1;
 }
 
+/* A program may open any file. */
+static unsigned warn_of_exec(const struct config *config, const struct policy_config *policy)
+{
+    if (!config->file_allow && !config->file_deny)
+        return 0;
+    for (size_t i = 0; i < all_commands.count; i++) {
+        const struct command *command = &all_commands.rows[i];
+
+        if ((command->classes & CLASS_EXEC) && (command->flags & CMD_SPAWNS) &&
+            policy_judge(policy, command) == POLICY_ALLOWED) {
+            log_warn("%s is allowed, so file-allow and file-deny protect nothing: see profile and "
+                     "block-rpcs",
+                     command->name);
+            return 1;
+        }
+    }
+    return 0;
+}
+
 int rights_check(const struct config *config)
 {
     CLEANUP(free_ptr) char *scripts = NULL;
@@ -31,6 +51,7 @@ int rights_check(const struct config *config)
         policy_check_names(&all_commands, "block-rpcs", (const char *const *)config->block_rpcs);
     wrong +=
         policy_check_names(&all_commands, "allow-rpcs", (const char *const *)config->allow_rpcs);
+    wrong += warn_of_exec(config, &policy);
     wrong += config_warn_untrusted("statedir", config->statedir);
     if (config->fsfreeze_hook) {
         wrong += config_warn_untrusted("fsfreeze-hook", config->fsfreeze_hook);

@@ -69,6 +69,7 @@ struct cmd_env {
     struct file_table *files;           /* cmds/files/file.h */
     struct exec_table *execs;           /* cmds/exec/exec.h */
     struct policy *policy;              /* cmds/policy.h */
+    const struct path_rules *paths;     /* cmds/files/path_rules.h; NULL: all files */
     const struct freeze_config *freeze; /* cmds/linux/freeze/fsfreeze.h */
     /* True once the request's session is over or the agent ends: a long command (fstrim) stops. */
     bool (*cancelled)(const void *job);

@@ -32,6 +32,8 @@ struct config {
     char **block_rpcs; /* NULL-terminated; NULL: none given */
     char **allow_rpcs; /* NULL-terminated; NULL: no allow list */
 
+    char **file_allow, **file_deny; /* NULL-terminated; cmds/files/path_rules.h */
+
     char *profile; /* as given (cmds/profile.h) */
     /* ours; unit, range and default stand in setting.c's table, which the docs are checked against
      */

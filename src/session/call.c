@@ -179,6 +179,7 @@ static bool make_reply(struct call *call, command_fn *run, size_t *ret_at, size_
     if (call->id_size > 0)
         buf_reserve(&reply.text, call->id_size + REPLY_AROUND_ID);
     env.policy = call->grant->policy;
+    env.paths = call->grant->paths;
     env.cancelled = cancelled;
     env.job = call;
     reply_begin(&reply.text, command->flags & CMD_DELIMITED);

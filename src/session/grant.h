@@ -6,15 +6,17 @@
  */
 #pragma once
 
+#include "cmds/files/path_rules.h"
 #include "cmds/policy.h"
 
 struct grant {
     _Atomic unsigned refs;
     struct policy *policy;
+    struct path_rules *paths; /* NULL: all files */
 };
 
-/* Takes the policy, also when there is no memory: NULL. */
-struct grant *grant_new(struct policy *policy);
+/* Takes policy and rules, also when there is no memory: NULL. */
+struct grant *grant_new(struct policy *policy, struct path_rules *paths);
 struct grant *grant_ref(struct grant *grant);
 /* NULL in, NULL out. */
 struct grant *grant_unref(struct grant *grant);

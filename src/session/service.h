@@ -57,7 +57,7 @@ struct service {
 struct origin {
     struct service *service;
     const char *name;      /* for the audit trail; NULL: it has none */
-    struct cmd_env env;    /* without the policy, which is that of a call's grant */
+    struct cmd_env env;    /* without policy and path rules, which are those of a call's grant */
     struct grant *grant;   /* of requests to come; the origin has a reference */
     struct budget *budget; /* memory of requests and replies */
     unsigned max_requests; /* in flight, of each client */

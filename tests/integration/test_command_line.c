@@ -125,6 +125,7 @@ static void strict_configuration_ends_the_start(void **state)
     } files[] = {
         { "[general]\nstrict=true\nblock-rpcs=guest-exce\n", "did you mean 'guest-exec'?" },
         { "[general]\nstrict=true\nblock_rpcs=guest-exec\n", "did you mean 'block-rpcs'?" },
+        { "[general]\nstrict=true\nfile-deny=/etc/**\n", "guest-exec is allowed, so file-allow" },
         { "[general]\nstrict=1\nstatedir=/tmp\n", "may be changed by others than root: /tmp is" },
     };
     const char *path = agent_path(*state, "config");

@@ -6,6 +6,7 @@
 #include "base/fdio.h"
 #include "base/log.h"
 #include "base/uninitialized.h"
+#include "cmds/files/file_open.h"
 #include "cmds/files/file_table.h"
 #include "cmds/policy.h"
 
@@ -85,30 +86,6 @@ void file_open_key(const struct file_open_args *args, struct file_key *ret_key)
     *ret_key = (struct file_key){ .dev = UINT64_MAX, .ino = hash };
 }
 
-static int open_fd(const char *path, int flags, mode_t new_mode)
-{
-    int fd = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, new_mode);
-
-    return fd < 0 ? -errno : fd;
-}
-
-/* A file that is not there is made by an exclusive attempt, so that it is known to be ours to
- * chmod; a link that points nowhere is not followed into a new file. */
-static int open_or_create(const char *path, int flags, mode_t new_mode)
-{
-    int existing = flags & ~(O_CREAT | O_TRUNC);
-    int fd = open_fd(path, existing, 0);
-
-    if (fd != -ENOENT || !(flags & O_CREAT))
-        return fd;
-    fd = open_fd(path, existing | O_CREAT | O_EXCL, new_mode);
-    if (fd == -EEXIST) /* made by somebody else meanwhile, or such a link */
-        return open_fd(path, existing, 0);
-    if (fd >= 0) /* whatever the umask; a filesystem without modes may refuse: no harm */
-        (void)fchmod(fd, new_mode);
-    return fd;
-}
-
 /* As O_TRUNC does, which changes nothing but files. 0 or -errno. */
 static int truncate_file(int fd)
 {
@@ -121,14 +98,19 @@ static int truncate_file(int fd)
 
 /* In the room that is reserved: the handle, or -1 with the error set. The file has its number before
  * it loses its content: an open that fails destroys nothing. */
-static int64_t open_reserved(struct file_table *table, const char *path, const char *mode,
+static int64_t open_reserved(const struct cmd_env *env, const char *path, const char *mode,
                              struct cmd_error *reterr)
 {
+    struct file_table *table = env->files;
     CLEANUP(file_unrefp) struct file *file = NULL;
     int flags = mode_flags(mode);
     int fd, r;
 
-    fd = open_or_create(path, flags, file_table_new_mode(table));
+    fd = file_open_fd(env->paths, path, flags, file_table_new_mode(table));
+    if (fd == FILE_REFUSED)
+        return cmd_fail(reterr,
+                        "failed to open file '%s' (mode: '%s'): refused by the configuration", path,
+                        mode);
     r = fd < 0 ? fd : file_new(fd, (flags & O_APPEND) != 0, &file);
     if (r < 0)
         return cmd_fail_errno(reterr, r, "failed to open file '%s' (mode: '%s')", path, mode);
@@ -165,7 +147,7 @@ int cmd_file_open(struct cmd_env *env, void *args, struct cmd_reply *reply)
     if (file_table_reserve(env->files) < 0)
         return cmd_fail(&reply->error, "too many open files (limit %zu)",
                         file_table_limit(env->files));
-    handle = open_reserved(env->files, path, mode, &reply->error);
+    handle = open_reserved(env, path, mode, &reply->error);
     if (handle < 0) {
         file_table_unreserve(env->files);
         return -1;

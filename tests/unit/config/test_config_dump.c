@@ -11,7 +11,7 @@ static void keys_come_in_the_order_of_qemu_ga(void **state)
 {
     struct fixture *f = *state;
     CLEANUP(config_done) struct config config;
-    const char *ours = "allow-rpcs=\nprofile=open\nmax-workers=64\nresync-grace=1\n";
+    const char *ours = "allow-rpcs=\nprofile=open\nfile-allow=\nfile-deny=\nmax-workers=64\n";
 
     assert_int_equal(fixture_load(f, &config, "-D", NULL), CONFIG_DONE);
     assert_ptr_equal(strstr(f->out, "[general]\n"

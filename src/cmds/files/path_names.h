@@ -1,0 +1,14 @@
+/*
+ * The names of an open file, as the kernel has them: without links and "..", and once for each mount of
+ * its filesystem below which it can be seen (bind mounts, subvolumes).
+ *
+ * Threads    any. Blocking: looks at the path, and reads the mount table.
+ */
+#pragma once
+
+#include "base/buf.h"
+
+/* Each name with a NUL behind it, and the name of its own mount first. With `leaf`, `fd` is a directory
+ * and the names are those of that entry. 0 or -errno: there is none that leads there (removed, hidden by
+ * a mount, of another mount namespace, a pipe), or it cannot be told (no /proc). */
+int path_names_read(int fd, const char *leaf, struct buf *ret_names);
