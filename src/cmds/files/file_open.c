@@ -63,40 +63,35 @@ static unsigned access_of(int flags)
     }
 }
 
-/* The memory of processes and of the kernel, which holds what every file does. */
-static bool is_proc_memory(int fd, const char *name)
+/* The memory of processes and of the kernel holds what every file does. */
+static bool is_memory(const struct statfs *fs, const char *name)
 {
     const char *last = strrchr(name, '/');
-    struct statfs fs;
 
-    return fstatfs(fd, &fs) < 0 || (fs.f_type == PROC_SUPER_MAGIC &&
-                                    (strcmp(last, "/mem") == 0 || strcmp(last, "/kcore") == 0));
+    return fs->f_type == PROC_SUPER_MAGIC &&
+           (strcmp(last, "/mem") == 0 || strcmp(last, "/kcore") == 0);
 }
 
 /* What has other names, or shows what other files hold. */
 static bool is_special(int fd, const char *name)
 {
+    struct statfs fs;
     struct stat st;
 
-    if (fstat(fd, &st) < 0)
+    if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)
         return true;
     return S_ISBLK(st.st_mode) || S_ISCHR(st.st_mode) ||
-           (!S_ISDIR(st.st_mode) && st.st_nlink != 1) || is_proc_memory(fd, name);
+           (!S_ISDIR(st.st_mode) && st.st_nlink != 1) || path_names_are_folded(fs.f_type) ||
+           is_memory(&fs, name);
 }
 
-static bool is_allowed(const struct path_rules *rules, unsigned access, int fd)
+/* `fd` is the file; with `leaf`, the directory where it will be. */
+static bool is_allowed(const struct path_rules *rules, unsigned access, int fd, const char *leaf)
 {
     CLEANUP(buf_done) struct buf names = { 0 };
 
-    return path_names_read(fd, NULL, &names) == 0 && path_rules_allow(rules, access, &names) &&
+    return path_names_read(fd, leaf, &names) == 0 && path_rules_allow(rules, access, &names) &&
            (!is_special(fd, names.data) || path_rules_allow_literally(rules, access, names.data));
-}
-
-static bool may_create(const struct path_rules *rules, unsigned access, int dir, const char *leaf)
-{
-    CLEANUP(buf_done) struct buf names = { 0 };
-
-    return path_names_read(dir, leaf, &names) == 0 && path_rules_allow(rules, access, &names);
 }
 
 static int open_parent(const char *path, const char *leaf)
@@ -121,12 +116,12 @@ static int create_judged(const struct path_rules *rules, const char *path, int f
     dir = open_parent(path, leaf);
     if (dir < 0)
         return dir;
-    if (!may_create(rules, access_of(flags), dir, leaf))
+    if (!is_allowed(rules, access_of(flags), dir, leaf))
         return FILE_REFUSED;
     fd = create_fd(dir, leaf, flags & ~(O_CREAT | O_TRUNC), new_mode);
     if (fd < 0)
         return fd;
-    return is_allowed(rules, access_of(flags), fd) ? TAKE_FD(fd) : FILE_REFUSED;
+    return is_allowed(rules, access_of(flags), fd, NULL) ? TAKE_FD(fd) : FILE_REFUSED;
 }
 
 /* The file that `found` is, whatever its name is by now. */
@@ -151,7 +146,8 @@ static int open_judged(const struct path_rules *rules, const char *path, int fla
     }
     if (found < 0)
         return found;
-    return is_allowed(rules, access_of(flags), found) ? open_found(found, flags) : FILE_REFUSED;
+    return is_allowed(rules, access_of(flags), found, NULL) ? open_found(found, flags)
+                                                            : FILE_REFUSED;
 }
 
 int file_open_fd(const struct path_rules *rules, const char *path, int flags, mode_t new_mode)

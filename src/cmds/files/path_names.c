@@ -13,10 +13,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 static const struct sysroot real_root;
+
+/* Those that linux/magic.h, or an older one, does not have. */
+#define EXFAT 0x2011BAB0u
+#define NTFS  0x5346544Eu
+#define NTFS3 0x7366746Eu
+#define HFS   0x4244u
+#define HFSX  0x482Bu
+#define SMB2  0xFE534D42u
+#define CIFS  0xFF534D42u
 
 /* A row of mountinfo; the strings are parts of its text. */
 struct row {
@@ -190,4 +200,18 @@ int path_names_read(int fd, const char *leaf, struct buf *ret_names)
     put_name(ret_names, name, "", leaf);
     r = read_aliases(fd, name, leaf, ret_names);
     return r < 0 || buf_ok(ret_names) ? r : -ENOMEM;
+}
+
+bool path_names_are_folded(long fs_type)
+{
+    static const unsigned folded[] = {
+        MSDOS_SUPER_MAGIC, EXFAT,           NTFS, NTFS3, HFS, HFSX,
+        AFFS_SUPER_MAGIC,  SMB_SUPER_MAGIC, SMB2, CIFS,
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(folded); i++) {
+        if ((unsigned)fs_type == folded[i])
+            return true;
+    }
+    return false;
 }

@@ -12,3 +12,7 @@
  * and the names are those of that entry. 0 or -errno: there is none that leads there (removed, hidden by
  * a mount, of another mount namespace, a pipe), or it cannot be told (no /proc). */
 int path_names_read(int fd, const char *leaf, struct buf *ret_names);
+
+/* True for statfs(2)'s type of a filesystem where other spellings lead to the same file (upper and lower
+ * case, short names), and the kernel's name of an open file is the one that was asked for. */
+bool path_names_are_folded(long fs_type);

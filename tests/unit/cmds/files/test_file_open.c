@@ -2,6 +2,7 @@
 #include "cmds/files/file_open.h"
 
 #include "base/fdio.h"
+#include "cmds/files/path_names.h"
 #include "unit/cmds/fixture.h"
 
 #include <fcntl.h>
@@ -201,6 +202,19 @@ static void a_literal_allow_takes_devices_and_hard_links(void **state)
     path_rules_free(wild);
 }
 
+/* Where "SECRET" leads to "secret", the kernel's name says nothing. */
+static void filesystems_with_several_spellings_are_known(void **state)
+{
+    static const long folded[] = { 0x4D44, 0x2011BAB0, 0x7366746E, (long)0xFF534D42,
+                                   (int)0xFF534D42 };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(folded); i++)
+        assert_true(path_names_are_folded(folded[i]));
+    assert_false(path_names_are_folded(0xEF53));     /* ext4 */
+    assert_false(path_names_are_folded(0x01021994)); /* tmpfs */
+}
+
 /* In a child with mounts of its own: 0 if each try went as it has to, else the number of the line. */
 static int try_bind_mounts(const struct around *around)
 {
@@ -332,6 +346,7 @@ int main(void)
         CASE(what_has_no_name_is_refused),
         CASE(new_files_are_made_where_it_is_allowed_only),
         CASE(a_literal_allow_takes_devices_and_hard_links),
+        CASE(filesystems_with_several_spellings_are_known),
         CASE(bind_mounts_are_refused),
         CASE(renames_while_it_is_opened_win_nothing),
     };
