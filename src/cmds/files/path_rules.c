@@ -154,11 +154,10 @@ static const char *fault_of_component(const char *component, size_t len)
         return "it has an empty component";
     if (is_dots(component, len))
         return "it has a component . or .., which no name of a file has";
-    for (const char *at = component; at < component + len; at++) {
-        if (*at == '[' && !set_end(at))
+    for (const char *at = component; at < component + len;) {
+        at = *at == '[' ? set_end(at) : at + 1;
+        if (!at)
             return "a [ has no ]; [[] is the character";
-        if (*at == '[')
-            at = set_end(at) - 1;
     }
     return NULL;
 }
