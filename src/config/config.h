@@ -68,7 +68,6 @@ struct config {
     char *file_path; /* of the file that was read or looked for, absolute */
     bool has_file;   /* it was there */
     bool untrusted;  /* ... and others than root may change it */
-
     bool thaw; /* --thaw: no agent, only a thaw of what an earlier one left; no key of the file */
 };
 
