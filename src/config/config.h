@@ -40,8 +40,8 @@ struct config {
     unsigned max_workers;
     unsigned resync_grace_ms;
     unsigned busy_poll_usec;
-    char **unix_peers, **vsock_peers; /* NULL-terminated; NULL: the defaults */
     unsigned unix_mode;               /* of a unix socket's file; 0: as unix_peers need it */
+    char **unix_peers, **vsock_peers; /* NULL-terminated; NULL: the defaults */
     unsigned max_clients;
     unsigned max_requests;   /* in flight, per session */
     size_t max_message_size; /* bytes */
