@@ -11,6 +11,11 @@ install(FILES etc/qemu-ga.conf DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(FILES etc/60-qemu-guest-agent.rules DESTINATION ${PQGA_UDEV_DIR})
 install(DIRECTORY DESTINATION ${PQGA_CONF_DIR}/fsfreeze-hook.d)
 
+option(PQGA_APPARMOR "Install the AppArmor profile" OFF)
+if(PQGA_APPARMOR)
+    install(FILES etc/apparmor.d/usr.sbin.qemu-ga DESTINATION /etc/apparmor.d)
+endif()
+
 # The prefix is known at last when files are installed: `cmake --install --prefix` gives another one.
 install(CODE "
     set(source \"${CMAKE_SOURCE_DIR}/etc\")
