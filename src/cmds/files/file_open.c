@@ -72,26 +72,32 @@ static bool is_memory(const struct statfs *fs, const char *name)
            (strcmp(last, "/mem") == 0 || strcmp(last, "/kcore") == 0);
 }
 
-/* What has other names, or shows what other files hold. */
-static bool is_special(int fd, const char *name)
+/* What has other names, or shows what other files hold. `st` was read before the names were. */
+static bool is_special(const struct stat *st, int fd, const char *name)
 {
     struct statfs fs;
-    struct stat st;
 
-    if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)
+    if (fstatfs(fd, &fs) < 0)
         return true;
-    return S_ISBLK(st.st_mode) || S_ISCHR(st.st_mode) ||
-           (!S_ISDIR(st.st_mode) && st.st_nlink != 1) || path_names_are_folded(fs.f_type) ||
+    return S_ISBLK(st->st_mode) || S_ISCHR(st->st_mode) ||
+           (!S_ISDIR(st->st_mode) && st->st_nlink != 1) || path_names_are_folded(fs.f_type) ||
            is_memory(&fs, name);
 }
 
-/* `fd` is the file; with `leaf`, the directory where it will be. */
+/* `fd` is the file; with `leaf`, the directory where it will be.
+ *
+ * Links are counted before the names are read: a name that is still there then was the only one. In the
+ * other order a user removes the name in between, and the link that is left looks like the only one. */
 static bool is_allowed(const struct path_rules *rules, unsigned access, int fd, const char *leaf)
 {
     CLEANUP(buf_done) struct buf names = { 0 };
+    struct stat st;
 
-    return path_names_read(fd, leaf, &names) == 0 && path_rules_allow(rules, access, &names) &&
-           (!is_special(fd, names.data) || path_rules_allow_literally(rules, access, names.data));
+    if (fstat(fd, &st) < 0 || path_names_read(fd, leaf, &names) < 0 ||
+        !path_rules_allow(rules, access, &names))
+        return false;
+    return !is_special(&st, fd, names.data) ||
+           path_rules_allow_literally(rules, access, names.data);
 }
 
 static int open_parent(const char *path, const char *leaf)

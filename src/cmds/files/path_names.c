@@ -15,6 +15,7 @@
 #include <limits.h>
 #include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static const struct sysroot real_root;
@@ -34,6 +35,16 @@ struct row {
     const char *device, *root, *target;
 };
 
+/* What the kernel puts behind the name of a removed file. One that is really called so is taken for
+ * removed: a user could put it there as a link to the removed one. */
+static bool looks_removed(const char *name)
+{
+    static const char mark[] = " (deleted)";
+    size_t len = strlen(name);
+
+    return len >= sizeof(mark) - 1 && strcmp(name + len - (sizeof(mark) - 1), mark) == 0;
+}
+
 static int read_own_name(int fd, char name[PATH_MAX])
 {
     char link[64];
@@ -46,10 +57,22 @@ static int read_own_name(int fd, char name[PATH_MAX])
     if (n == PATH_MAX)
         return -ENAMETOOLONG;
     name[n] = '\0';
-    return name[0] == '/' ? 0 : -ESTALE;
+    return name[0] == '/' && !looks_removed(name) ? 0 : -ESTALE;
 }
 
-/* A removed file's name, or one of another mount namespace, looks like any other. */
+/* Waits for a removal of `name` that has begun: it counts the link off before it takes the name away, and
+ * holds its directory locked until both are done. Reading the directory takes that lock. */
+static bool wait_for_removal(const char *name)
+{
+    CLEANUP(free_ptr) char *parent = strndup(name, (size_t)(strrchr(name, '/') - name) + 1);
+    CLEANUP(fd_closep)
+    int dir = parent ? open(parent, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC) : -1;
+    char entries[1024];
+
+    return dir >= 0 && syscall(SYS_getdents64, dir, entries, sizeof(entries)) >= 0;
+}
+
+/* The name of another mount namespace looks like any other. */
 static bool leads_to(const char *name, int fd)
 {
     CLEANUP(fd_closep) int found = open(name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -193,6 +216,10 @@ int path_names_read(int fd, const char *leaf, struct buf *ret_names)
     char name[PATH_MAX];
     int r = read_own_name(fd, name);
 
+    if (r == 0 && !leaf && !wait_for_removal(name))
+        r = -ESTALE;
+    if (r == 0)
+        r = read_own_name(fd, name);
     if (r < 0)
         return r;
     if (!leads_to(name, fd))

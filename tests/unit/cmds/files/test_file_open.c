@@ -162,7 +162,20 @@ static void what_has_no_name_is_refused(void **state)
     write_file(path_in(around->fixture, "open/f"), "", 0);
     write_file(path_in(around->fixture, "open/f (deleted)"), "", 0);
     assert_refused(around, path);
-    assert_opened(around, path_in(around->fixture, "open/f (deleted)"), O_RDONLY);
+    assert_refused(around, path_in(around->fixture, "open/f (deleted)"));
+    /* Nor does the file itself under that name, which it gets only now. */
+    assert_int_equal(unlink(path_in(around->fixture, "open/f (deleted)")), 0);
+    assert_int_equal(linkat(AT_FDCWD, path_in(around->fixture, "secret/f"), AT_FDCWD,
+                            path_in(around->fixture, "open/h"), 0),
+                     0);
+    int secret = open(path_in(around->fixture, "open/h"), O_PATH | O_CLOEXEC);
+    assert_int_equal(unlink(path_in(around->fixture, "open/h")), 0);
+    assert_int_equal(
+        rename(path_in(around->fixture, "secret/f"), path_in(around->fixture, "open/h (deleted)")),
+        0);
+    snprintf(path, sizeof(path), ENTRIES "/%d", secret);
+    assert_refused(around, path);
+    fd_close(secret);
     assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
     snprintf(path, sizeof(path), ENTRIES "/%d", pipes[0]);
     assert_refused(around, path);
@@ -335,6 +348,49 @@ static void renames_while_it_is_opened_win_nothing(void **state)
     alarm(0);
 }
 
+/* A hard link is there, or its name is gone, or is that which the kernel has for a removed file. */
+static void *link_and_unlink(void *arg)
+{
+    struct racer *racer = arg;
+
+    while (!racer->over) {
+        if (link(racer->file, racer->at) < 0)
+            continue;
+        unlink(racer->at);
+        if (link(racer->file, racer->link) < 0)
+            continue;
+        unlink(racer->link);
+    }
+    return NULL;
+}
+
+static void hard_links_that_come_and_go_win_nothing(void **state)
+{
+    struct around *around = *state;
+    char secret[128], at[128], removed[160];
+    struct racer racer = { .at = at, .file = secret, .link = removed };
+    int64_t end = now_ms() + RACE_MS;
+    unsigned refused = 0;
+    pthread_t thread;
+
+    alarm(WAIT_SEC);
+    snprintf(secret, sizeof(secret), "%s/secret/f", around->fixture->dir);
+    snprintf(at, sizeof(at), "%s/open/hard", around->fixture->dir);
+    snprintf(removed, sizeof(removed), "%s (deleted)", at);
+    pthread_create(&thread, NULL, link_and_unlink, &racer);
+    while (now_ms() < end || refused == 0) {
+        int deny = try_open(around->deny, at, O_RDONLY);
+        int allow = try_open(around->allow, at, O_RDONLY);
+
+        if (deny == 0 || allow == 0)
+            fail_msg("after %u refused ones", refused);
+        refused += deny == FILE_REFUSED || allow == FILE_REFUSED;
+    }
+    racer.over = true;
+    pthread_join(thread, NULL);
+    alarm(0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -349,6 +405,7 @@ int main(void)
         CASE(filesystems_with_several_spellings_are_known),
         CASE(bind_mounts_are_refused),
         CASE(renames_while_it_is_opened_win_nothing),
+        CASE(hard_links_that_come_and_go_win_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
