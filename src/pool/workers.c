@@ -395,8 +395,8 @@ bool workers_idle_ring(const struct workers *workers)
     return ring_size(workers->ring) == 0;
 }
 
-/* Told once, a stuck worker's finished jobs need no more: who joins it has raised `taken`. */
-static bool is_untold(const struct workers *workers)
+/* Reported once, a stuck worker's finished jobs need no more: who joins it has raised `taken`. */
+static bool has_unreported(const struct workers *workers)
 {
     return atomic_load(&workers->unflushed) > 0 &&
            atomic_load_explicit(&workers->taken, memory_order_relaxed) != workers->taken_reported;
@@ -411,7 +411,7 @@ static bool has_more(const struct workers *workers)
 bool workers_need_tick(const struct workers *workers)
 {
     atomic_thread_fence(memory_order_seq_cst);
-    return (ring_size(workers->ring) > 0 && has_more(workers)) || is_untold(workers);
+    return (ring_size(workers->ring) > 0 && has_more(workers)) || has_unreported(workers);
 }
 
 static void note_blocked(struct workers *workers)
@@ -444,12 +444,12 @@ static void grow(struct workers *workers)
 }
 
 /* A worker may be stuck while others make progress: two ticks are enough to think so. */
-static bool tell(struct workers *workers, unsigned taken, bool stuck)
+static bool report(struct workers *workers, unsigned taken, bool stuck)
 {
-    bool untold = is_untold(workers), twice = untold && workers->was_unflushed;
+    bool unreported = has_unreported(workers), twice = unreported && workers->was_unflushed;
 
-    workers->was_unflushed = untold;
-    if (!untold || !(stuck || twice))
+    workers->was_unflushed = unreported;
+    if (!unreported || !(stuck || twice))
         return false;
     workers->taken_reported = taken;
     return true;
@@ -465,7 +465,7 @@ bool workers_tick(struct workers *workers)
         note_blocked(workers);
         grow(workers);
     }
-    return tell(workers, taken, stuck);
+    return report(workers, taken, stuck);
 }
 
 unsigned workers_count(const struct workers *workers)

@@ -50,7 +50,7 @@ static void tick(struct timer *timer)
         start(ticker);
 }
 
-static void told(struct notice *notice)
+static void on_notice(struct notice *notice)
 {
     struct ticker *ticker = CONTAINER_OF(notice, struct ticker, notice);
 
@@ -70,6 +70,6 @@ void ticker_init(struct ticker *ticker, struct service *service)
 {
     ticker->service = service;
     ticker->timer.fire = tick;
-    ticker->notice.deliver = told;
+    ticker->notice.deliver = on_notice;
     atomic_init(&ticker->backlog, false);
 }
